@@ -1,0 +1,1 @@
+//! Attacks on machine-learning models, one file each, exactly as their papers define them.

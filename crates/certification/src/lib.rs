@@ -1,0 +1,1 @@
+//! Certified robustness: randomized smoothing with exact confidence bounds.

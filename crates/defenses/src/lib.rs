@@ -1,0 +1,1 @@
+//! Defences of machine-learning models: adversarial training, input transformations, ensembles.

@@ -1,0 +1,1 @@
+//! Experiments, threat-model protocol, rows and reports of duress.

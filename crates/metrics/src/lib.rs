@@ -1,0 +1,1 @@
+//! Robustness metrics with confidence intervals: pure functions on outcomes.

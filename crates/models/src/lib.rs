@@ -1,0 +1,1 @@
+//! Networks, decorators, checkpoints and the training loop of duress.
