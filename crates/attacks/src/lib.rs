@@ -1,1 +1,10 @@
 //! Attacks on machine-learning models, one file each, exactly as their papers define them.
+//!
+//! [`ATTACKS`] lists them; an entry says what an attack needs and how to read its hyperparameters.
+pub mod evasion;
+pub mod losses;
+mod table;
+
+pub use evasion::{Fgm, GaussianNoise, Pgd, UniformNoise};
+pub use losses::LossKind;
+pub use table::{ATTACKS, Entry, find};

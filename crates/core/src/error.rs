@@ -93,6 +93,14 @@ pub enum Error {
         /// Classes of the model.
         classes: usize,
     },
+    /// A loss that is not defined for the kind of goal.
+    #[error("the {loss} loss is not defined for {goal} goals")]
+    LossGoal {
+        /// Name of the loss.
+        loss: &'static str,
+        /// The kind of goal.
+        goal: &'static str,
+    },
     /// The loss does not depend on the input: the model detaches it.
     #[error("no gradient reaches the input: the model detaches its graph (use a black-box attack)")]
     NoGradient,

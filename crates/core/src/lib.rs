@@ -1,1 +1,39 @@
-//! The vocabulary of duress: rows and domains, norms, threat models, oracles, forward and backward passes, and the attack driver.
+//! The vocabulary of duress: no algorithm lives here.
+//!
+//! A sample is a row of a [`Domain`]; a [`Classifier`] maps rows to logits; [`Passes`] computes
+//! them on any device; a [`Threat`] says what the adversary may do and an [`Oracle`] what it may
+//! see; an [`Attack`] proposes rows and [`run`] measures them.
+pub mod attack;
+pub mod classifier;
+pub mod device;
+mod domain;
+pub mod driver;
+mod error;
+mod goal;
+pub mod host;
+pub mod job;
+mod loss;
+mod norm;
+pub mod oracle;
+mod passes;
+pub mod progress;
+mod region;
+mod seed;
+mod threat;
+mod verify;
+
+pub use attack::{Algorithm, Attack, GradientAttack, LabelAttack, ScoreAttack, Setting};
+pub use classifier::{Classifier, Evaluation, Frozen, Input, input_gradient, predictions};
+pub use domain::{Bound, Domain, Layout};
+pub use driver::{Outcome, Problem, Sample, Status, run};
+pub use error::{Error, Result};
+pub use goal::{Aim, Goal};
+pub use job::{GradientJob, Job, LabelJob, Objective, ScoreJob};
+pub use loss::Loss;
+pub use norm::Norm;
+pub use oracle::{Access, GradientOracle, LabelOracle, Oracle, ScoreOracle, WhiteBox};
+pub use passes::{GPU_BATCH, Passes, SUB_BATCH};
+pub use progress::{Progress, Silent};
+pub use region::Region;
+pub use seed::{Seed, Use};
+pub use threat::{Radius, Threat};

@@ -38,7 +38,7 @@ impl Seed {
     /// The generator of one draw: `ChaCha8` keyed by all five coordinates, so that no two
     /// coordinates share a stream and a stream does not depend on who else draws.
     ///
-    /// Bernstein. *ChaCha, a variant of Salsa20.* 2008.
+    /// Bernstein. *`ChaCha`, a variant of Salsa20.* 2008.
     #[must_use]
     pub fn stream(self, sample: u64, restart: u32, step: u32, usage: Use) -> ChaCha8Rng {
         let mut key = [0; 32];

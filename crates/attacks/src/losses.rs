@@ -1,0 +1,162 @@
+//! What the gradient attacks increase.
+use burn::prelude::*;
+use burn::tensor::activation::log_softmax;
+use duress_core::{Aim, Error, Loss, Result};
+use serde::{Deserialize, Serialize};
+
+/// Keeps the DLR denominator off zero, as in the official code of `AutoAttack`.
+const TINY: f64 = 1e-12;
+
+/// Far below any logit, so that a masked class is never the largest.
+const MASKED: f32 = -1e30;
+
+/// The losses by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossKind {
+    /// `−log softmax(z)_y`; with a target its negative at the target.
+    #[default]
+    CrossEntropy,
+    /// `max_{i≠y} z_i − z_y`; with a target `z_t − max_{i≠t} z_i`.
+    ///
+    /// Carlini, Wagner. *Towards Evaluating the Robustness of Neural Networks.* S&P 2017, f₆.
+    Margin,
+    /// Difference of logits ratio: `−(z_y − max_{i≠y} z_i) / (z_π1 − z_π3)`. Not for targets.
+    ///
+    /// Croce, Hein. *Reliable evaluation of adversarial robustness with an ensemble of diverse
+    /// parameter-free attacks.* ICML 2020, eq. 6. <https://arxiv.org/abs/2003.01690>
+    Dlr,
+}
+
+impl Loss for LossKind {
+    fn name(&self) -> &'static str {
+        match self {
+            LossKind::CrossEntropy => "cross-entropy",
+            LossKind::Margin => "margin",
+            LossKind::Dlr => "dlr",
+        }
+    }
+
+    fn check(&self, classes: usize, targeted: bool) -> Result<()> {
+        let needed = if *self == LossKind::Dlr { 3 } else { 2 };
+        if classes < needed {
+            return Err(Error::Classes { loss: self.name(), needed, classes });
+        }
+        if targeted && *self == LossKind::Dlr {
+            return Err(Error::LossGoal { loss: self.name(), goal: "targeted" });
+        }
+        Ok(())
+    }
+
+    fn per_sample(&self, logits: Tensor<2>, aim: &Aim) -> Tensor<1> {
+        match self {
+            LossKind::CrossEntropy => {
+                let at_label = log_softmax(logits, 1).gather(1, aim.labels().unsqueeze_dim(1));
+                aim.maximise(at_label.squeeze_dim(1))
+            }
+            LossKind::Margin => {
+                let margin = label_logit(&logits, aim) - largest_other(logits, &aim.labels());
+                aim.maximise(margin)
+            }
+            LossKind::Dlr => dlr(logits, aim),
+        }
+    }
+}
+
+fn label_logit(logits: &Tensor<2>, aim: &Aim) -> Tensor<1> {
+    logits.clone().gather(1, aim.labels().unsqueeze_dim(1)).squeeze_dim(1)
+}
+
+/// `max_{i≠label} z_i`, by masking: right for negative logits too.
+fn largest_other(logits: Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<1> {
+    let [rows, classes] = logits.dims();
+    let all = Tensor::<1, Int>::arange(0..classes as i64, &labels.device())
+        .unsqueeze::<2>()
+        .expand([rows, classes]);
+    let own = all.equal(labels.clone().unsqueeze_dim::<2>(1).expand([rows, classes]));
+    logits.mask_fill(own, MASKED).max_dim(1).squeeze_dim(1)
+}
+
+/// The ranks come from a sort off the tape; the values are gathered on it, because the gradient
+/// runs through the denominator too.
+fn dlr(logits: Tensor<2>, aim: &Aim) -> Tensor<1> {
+    let ranks = logits.clone().inner().argtopk(3, 1);
+    let sorted = logits.clone().gather(1, ranks);
+    let spread = sorted.clone().narrow(1, 0, 1) - sorted.narrow(1, 2, 1) + TINY;
+    let margin = label_logit(&logits, aim) - largest_other(logits, &aim.labels());
+    aim.maximise(margin / spread.squeeze_dim(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use duress_core::{Goal, host::floats};
+
+    fn of(loss: LossKind, logits: [f32; 4], goal: Goal) -> f32 {
+        let device = Device::flex();
+        let aim = goal.aim(&device);
+        floats(loss.per_sample(Tensor::from_data([logits], &device), &aim)).unwrap()[0]
+    }
+
+    fn leave(label: usize) -> Goal {
+        Goal::Untargeted(vec![label])
+    }
+
+    /// z = (ln 1, ln 2, ln 4, ln 1): softmax (1, 2, 4, 1)/8.
+    #[test]
+    fn values_by_hand() {
+        let (one, two, four) = (0.0, 2.0_f32.ln(), 4.0_f32.ln());
+        let z = [one, two, four, one];
+        let close = |got: f32, expected: f32| assert!((got - expected).abs() < 1e-6, "{got}");
+        close(of(LossKind::CrossEntropy, z, leave(1)), four);
+        close(of(LossKind::CrossEntropy, z, Goal::Targeted(vec![1])), -four);
+        close(of(LossKind::Margin, z, leave(1)), two);
+        close(of(LossKind::Margin, z, Goal::Targeted(vec![1])), -two);
+        close(of(LossKind::Margin, z, leave(2)), -two);
+        // π1 = 2, π2 = 1, π3 = 0 or 3: −(z₂ − z₁)/(z₂ − z₀).
+        close(of(LossKind::Dlr, z, leave(2)), -0.5);
+        close(of(LossKind::Dlr, z, leave(0)), 1.0);
+    }
+
+    #[test]
+    fn the_margin_of_negative_logits_ignores_the_masked_class() {
+        let z = [-50.0, -10.0, -30.0, -40.0];
+        assert!((of(LossKind::Margin, z, leave(1)) + 20.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn dlr_ignores_shift_and_scale_and_cross_entropy_does_not() {
+        let z = [0.3, -1.2, 2.5, 0.9];
+        let moved = z.map(|z| 7.0 * z - 3.0);
+        let change = |loss| (of(loss, z, leave(2)) - of(loss, moved, leave(2))).abs();
+        assert!(change(LossKind::Dlr) < 1e-5);
+        assert!(change(LossKind::CrossEntropy) > 0.1);
+    }
+
+    /// Central differences of the DLR, denominator included.
+    #[test]
+    fn the_gradient_runs_through_the_denominator() {
+        let device = Device::flex();
+        let z = [0.3_f32, -1.2, 2.5, 0.9];
+        let leaf = Tensor::<2>::from_data([z], &device).autodiff().require_grad();
+        let aim = leave(3).aim(&device);
+        let mut grads = LossKind::Dlr.per_sample(leaf.clone(), &aim).sum().backward();
+        let got = floats(leaf.grad_remove(&mut grads).unwrap()).unwrap();
+        for (index, got) in got.into_iter().enumerate() {
+            let nudged = |by: f32| {
+                let mut z = z;
+                z[index] += by;
+                of(LossKind::Dlr, z, leave(3))
+            };
+            let expected = (nudged(1e-2) - nudged(-1e-2)) / 2e-2;
+            assert!((got - expected).abs() < 1e-3, "{index}: {got} {expected}");
+        }
+    }
+
+    #[test]
+    fn dlr_refuses_two_classes_and_targets() {
+        assert!(LossKind::Margin.check(2, true).is_ok());
+        assert!(matches!(LossKind::Dlr.check(2, false), Err(Error::Classes { needed: 3, .. })));
+        assert!(matches!(LossKind::Dlr.check(10, true), Err(Error::LossGoal { .. })));
+    }
+}

@@ -1,0 +1,80 @@
+//! The table of attacks: everything else finds an attack here, by name.
+use duress_core::{Access, Attack, Error, GradientAttack, LabelAttack, Norm, Result};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::evasion::{gradient as by_gradient, noise};
+
+/// What the command line, the experiments and the documentation know of an attack.
+#[derive(Debug)]
+pub struct Entry {
+    /// Name in configuration files and reports.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub summary: &'static str,
+    /// Where the algorithm is defined.
+    pub reference: &'static str,
+    /// Norms it is defined for.
+    pub norms: &'static [Norm],
+    /// What it needs to see of the model.
+    pub access: Access,
+    /// Whether it can aim at a class.
+    pub targeted: bool,
+    /// Its hyperparameters at their defaults.
+    pub defaults: fn() -> toml::Table,
+    /// Reads its hyperparameters; missing keys take their defaults, unknown keys are errors.
+    pub parse: fn(toml::Table) -> Result<Attack, toml::de::Error>,
+}
+
+/// Every attack, in alphabetical order.
+pub const ATTACKS: &[Entry] =
+    &[by_gradient::FGM, noise::GAUSSIAN_NOISE, by_gradient::PGD, noise::UNIFORM_NOISE];
+
+/// The entry called `name`.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Entry> {
+    ATTACKS.iter().find(|entry| entry.name == name)
+}
+
+impl Entry {
+    pub(crate) fn positive(&self, field: &'static str, value: f64) -> Result<()> {
+        self.expect(value.is_finite() && value > 0.0, field, "positive", value)
+    }
+
+    pub(crate) fn at_least_one(&self, field: &'static str, value: u64) -> Result<()> {
+        self.expect(value >= 1, field, "at least 1", value)
+    }
+
+    pub(crate) fn share(&self, field: &'static str, value: f64) -> Result<()> {
+        self.expect((0.0..=1.0).contains(&value), field, "between 0 and 1", value)
+    }
+
+    fn expect(
+        &self,
+        holds: bool,
+        field: &'static str,
+        expected: &'static str,
+        got: impl ToString,
+    ) -> Result<()> {
+        if holds {
+            return Ok(());
+        }
+        Err(Error::Parameter { algorithm: self.name, field, expected, got: got.to_string() })
+    }
+}
+
+pub(crate) fn gradient<A: GradientAttack + DeserializeOwned + 'static>(
+    table: toml::Table,
+) -> Result<Attack, toml::de::Error> {
+    Ok(Attack::Gradient(Box::new(table.try_into::<A>()?)))
+}
+
+pub(crate) fn label<A: LabelAttack + DeserializeOwned + 'static>(
+    table: toml::Table,
+) -> Result<Attack, toml::de::Error> {
+    Ok(Attack::Label(Box::new(table.try_into::<A>()?)))
+}
+
+pub(crate) fn defaults<A: Default + Serialize>() -> toml::Table {
+    // A struct of numbers and names always has a table form.
+    toml::Table::try_from(A::default()).unwrap_or_default()
+}

@@ -1,0 +1,244 @@
+//! What every attack of the table must do, whatever its algorithm.
+#![allow(clippy::unwrap_used)]
+mod common;
+
+use burn::prelude::*;
+use common::{Constant, Linear, Smooth};
+use duress_attacks::{ATTACKS, find};
+use duress_core::{
+    Access, Attack, Classifier, Domain, Error, Goal, Norm, Oracle, Passes, Problem, Seed, Status,
+    Threat, WhiteBox, run,
+};
+
+fn smooth() -> Smooth {
+    Smooth { domain: Domain::image(1, 3, 4).unwrap(), classes: 4 }
+}
+
+/// Rows that differ from each other, some of them in the corners of the box.
+fn rows(count: usize, features: usize) -> Tensor<2> {
+    let values: Vec<f32> = (0..count * features)
+        .map(|index| ((index as f32 * 0.37).sin() * 0.7 + 0.5).clamp(0.0, 1.0))
+        .collect();
+    Tensor::from_data(TensorData::new(values, [count, features]), &Device::flex())
+}
+
+fn predicted(model: &dyn Classifier, rows: &Tensor<2>) -> Vec<usize> {
+    let passes = Passes::new(&Device::flex()).unwrap();
+    let logits = passes.logits(model, rows.clone()).unwrap();
+    duress_core::predictions(logits).unwrap().into_iter().map(|(class, _)| class).collect()
+}
+
+fn default_of(name: &str) -> Attack {
+    (find(name).unwrap().parse)(toml::Table::new()).unwrap()
+}
+
+/// Each attack, norm and radius on a batch; the driver itself checks ball, box and label.
+fn each(mut check: impl FnMut(&str, Norm, f64, &Attack)) {
+    for entry in ATTACKS {
+        let attack = default_of(entry.name);
+        assert_eq!(attack.algorithm().name(), entry.name);
+        assert_eq!(attack.access(), entry.access);
+        for &norm in entry.norms {
+            for radius in [0.0, 0.05, 3.0, 40.0] {
+                check(entry.name, norm, radius, &attack);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_attack_stays_in_its_ball_and_breaks_nothing_at_radius_zero() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = smooth();
+    let oracle = WhiteBox::new(&model, &passes);
+    let rows = rows(9, 12);
+    let labels = predicted(&model, &rows);
+    each(|name, norm, radius, attack| {
+        for goal in [
+            Goal::Untargeted(labels.clone()),
+            Goal::Targeted(labels.iter().map(|label| (label + 1) % 4).collect()),
+        ] {
+            let threat = Threat::new(norm, radius).unwrap();
+            let problem =
+                Problem::new(Oracle::Gradients(&oracle), rows.clone(), goal.clone(), threat);
+            let outcome = run(attack, &problem)
+                .unwrap_or_else(|error| panic!("{name} {norm} {radius}: {error}"));
+            assert_eq!(outcome.samples.len(), 9);
+            if radius < 1e-9 {
+                assert_eq!(outcome.count(Status::Survived), 9, "{name} {norm}");
+            }
+            let again = predicted(&model, &outcome.rows);
+            for (index, sample) in outcome.samples.iter().enumerate() {
+                assert_eq!(sample.prediction, again[index]);
+                let met = goal.is_met(index, sample.prediction);
+                assert_eq!(met, sample.status == Status::Broken, "{name} {norm}: {sample:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn an_empty_batch_and_an_already_wrong_batch_cost_nothing() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = smooth();
+    let oracle = WhiteBox::new(&model, &passes);
+    each(|name, norm, radius, attack| {
+        let threat = || Threat::new(norm, radius).unwrap();
+        let none = Tensor::<2>::empty([0, 12], &device);
+        let problem =
+            Problem::new(Oracle::Gradients(&oracle), none, Goal::Untargeted(vec![]), threat());
+        assert!(run(attack, &problem).unwrap().samples.is_empty(), "{name}");
+
+        let rows = rows(3, 12);
+        let wrong = predicted(&model, &rows).iter().map(|label| (label + 1) % 4).collect();
+        let problem =
+            Problem::new(Oracle::Gradients(&oracle), rows, Goal::Untargeted(wrong), threat());
+        let outcome = run(attack, &problem).unwrap();
+        assert_eq!(outcome.count(Status::AlreadyMet), 3, "{name}");
+        assert!(outcome.samples.iter().all(|sample| sample.forwards + sample.backwards == 0));
+    });
+}
+
+#[test]
+fn a_constant_model_survives_and_a_model_of_nan_is_an_error() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let domain = Domain::image(1, 1, 5).unwrap();
+    each(|name, norm, radius, attack| {
+        let threat = || Threat::new(norm, radius).unwrap();
+        let rows = || rows(2, 5);
+        let goal = || Goal::Untargeted(vec![0, 0]);
+        let model = Constant { domain: domain.clone(), answer: 1.0 };
+        let oracle = WhiteBox::new(&model, &passes);
+        let problem = Problem::new(Oracle::Gradients(&oracle), rows(), goal(), threat());
+        assert_eq!(run(attack, &problem).unwrap().count(Status::Survived), 2, "{name}");
+
+        let model = Constant { domain: domain.clone(), answer: f32::NAN };
+        let oracle = WhiteBox::new(&model, &passes);
+        let problem = Problem::new(Oracle::Gradients(&oracle), rows(), goal(), threat());
+        let error = run(attack, &problem).unwrap_err();
+        assert_eq!(error, Error::LogitsNotFinite { sample: 0 }, "{name}");
+    });
+}
+
+#[test]
+fn a_larger_radius_never_breaks_fewer() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = smooth();
+    let oracle = WhiteBox::new(&model, &passes);
+    let rows = rows(20, 12);
+    let labels = predicted(&model, &rows);
+    for norm in [Norm::L1, Norm::L2, Norm::Linf] {
+        let mut before = 0;
+        for radius in [0.0, 0.02, 0.1, 0.5, 2.0] {
+            let threat = Threat::new(norm, radius).unwrap();
+            let goal = Goal::Untargeted(labels.clone());
+            let problem = Problem::new(Oracle::Gradients(&oracle), rows.clone(), goal, threat);
+            let broken = run(&default_of("pgd"), &problem).unwrap().count(Status::Broken);
+            assert!(broken >= before, "{norm} {radius}");
+            before = broken;
+        }
+    }
+}
+
+#[test]
+fn wrong_input_is_named() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = Linear::new(&[1.0, 2.0], 0.0);
+    let oracle = WhiteBox::new(&model, &passes);
+    let attempt = |rows: Tensor<2>, goal, norm, access: Oracle<'_>, attack: &str| {
+        let problem = Problem::new(access, rows, goal, Threat::new(norm, 0.1).unwrap());
+        run(&default_of(attack), &problem).unwrap_err()
+    };
+    let good = || Tensor::<2>::full([1, 2], 0.5, &device);
+    let goal = || Goal::Untargeted(vec![0]);
+    let white = Oracle::Gradients(&oracle);
+
+    let error = attempt(good(), goal(), Norm::L0, white, "pgd");
+    assert!(matches!(error, Error::UnsupportedNorm { .. }), "{error}");
+    let error = attempt(good(), goal(), Norm::L2, Oracle::Labels(&oracle), "pgd");
+    let expected = (Access::Gradients, Access::Labels);
+    assert!(matches!(error, Error::Access { needed, given, .. } if (needed, given) == expected));
+    let error = attempt(good() * 3.0, goal(), Norm::L2, white, "pgd");
+    assert!(matches!(error, Error::Input { row: 0, feature: 0, .. }), "{error}");
+    let error = attempt(good() * f32::NAN, goal(), Norm::L2, white, "pgd");
+    assert!(matches!(error, Error::Input { .. }), "{error}");
+    let error = attempt(good(), Goal::Untargeted(vec![2]), Norm::L2, white, "pgd");
+    assert!(matches!(error, Error::Label { label: 2, .. }), "{error}");
+    let error = attempt(Tensor::full([1, 3], 0.5, &device), goal(), Norm::L2, white, "pgd");
+    assert!(matches!(error, Error::Shape { .. }), "{error}");
+}
+
+#[test]
+fn a_budget_is_kept_to_the_query() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = Linear::new(&[1.0, 2.0], 5.0);
+    let oracle = WhiteBox::new(&model, &passes);
+    for (name, without) in [("pgd", 40), ("fgm", 1), ("uniform-noise", 10), ("gaussian-noise", 10)]
+    {
+        for budget in [None, Some(0), Some(1), Some(7), Some(1000)] {
+            let problem = Problem::new(
+                Oracle::Gradients(&oracle),
+                Tensor::full([3, 2], 0.5, &device),
+                Goal::Untargeted(vec![0; 3]),
+                Threat::new(Norm::L2, 0.1).unwrap(),
+            )
+            .with_budget(budget);
+            let outcome = run(&default_of(name), &problem).unwrap();
+            let expected = budget.map_or(without, |budget| budget.min(without));
+            for sample in outcome.samples {
+                assert_eq!(sample.forwards, expected, "{name} {budget:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_misspelt_or_wrong_hyperparameter_is_an_error() {
+    for entry in ATTACKS {
+        let table = toml::Table::from_iter([("setps".to_string(), toml::Value::Integer(3))]);
+        let message = (entry.parse)(table).unwrap_err().to_string();
+        assert!(message.contains("unknown field `setps`"), "{message}");
+        let defaults = (entry.defaults)();
+        assert!((entry.parse)(defaults).is_ok(), "{}", entry.name);
+    }
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = Linear::new(&[1.0, 2.0], 0.0);
+    let oracle = WhiteBox::new(&model, &passes);
+    let table: toml::Table = toml::from_str("step_size = -1.0").unwrap();
+    let attack = (find("pgd").unwrap().parse)(table).unwrap();
+    let problem = Problem::new(
+        Oracle::Gradients(&oracle),
+        Tensor::full([1, 2], 0.5, &device),
+        Goal::Untargeted(vec![0]),
+        Threat::new(Norm::L2, 0.1).unwrap(),
+    )
+    .with_seed(Seed(1));
+    let error = run(&attack, &problem).unwrap_err().to_string();
+    assert_eq!(error, "pgd: `step_size` must be positive, got -1");
+}
+
+#[test]
+fn the_table_is_sorted_and_every_algorithm_file_is_in_it() {
+    assert!(ATTACKS.is_sorted_by_key(|entry| entry.name));
+    let mut files = Vec::new();
+    let mut folders =
+        vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/evasion"))];
+    while let Some(folder) = folders.pop() {
+        for item in std::fs::read_dir(folder).unwrap() {
+            let path = item.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if std::fs::read_to_string(&path).unwrap().contains("const ENTRY: Entry") {
+                files.push(path);
+            }
+        }
+    }
+    assert_eq!(files.len(), ATTACKS.len(), "{files:?}");
+}

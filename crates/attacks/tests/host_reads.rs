@@ -1,0 +1,55 @@
+//! PGD reads nothing back to the host inside a step.
+//!
+//! Alone in its file: the counter belongs to the process.
+#![allow(clippy::unwrap_used)]
+mod common;
+
+use burn::prelude::*;
+use common::Linear;
+use duress_attacks::Pgd;
+use duress_core::{
+    Attack, Goal, Norm, Oracle, Passes, Problem, Silent, Threat, WhiteBox, host, run,
+};
+use duress_core::{GradientAttack, Job, Region, Seed};
+
+fn reads_of_an_evaluation(steps: usize) -> u64 {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    // Far from the boundary: nobody leaves, each step is made.
+    let model = Linear::new(&[1.0, 2.0], 50.0);
+    let oracle = WhiteBox::new(&model, &passes);
+    let problem = Problem::new(
+        Oracle::Gradients(&oracle),
+        Tensor::full([40, 2], 0.5, &device),
+        Goal::Untargeted(vec![0; 40]),
+        Threat::new(Norm::L2, 0.1).unwrap(),
+    );
+    let attack = Attack::Gradient(Box::new(Pgd { steps, ..Pgd::paper() }));
+    let before = host::reads();
+    run(&attack, &problem).unwrap();
+    host::reads() - before
+}
+
+fn reads_of_a_maximisation(steps: usize) -> u64 {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = Linear::new(&[1.0, 2.0], 0.0);
+    let oracle = WhiteBox::new(&model, &passes);
+    let rows = Tensor::full([40, 2], 0.5, &device);
+    let threat = Threat::new(Norm::Linf, 0.1).unwrap();
+    let region = Region::new(rows, &threat, &model.domain).unwrap();
+    let aim = Goal::Untargeted(vec![0; 40]).aim(&device);
+    let before = host::reads();
+    let mut job = Job::maximise(&oracle as _, region, aim, (Seed(0), (0..40).collect()), &Silent);
+    Pgd { steps, ..Pgd::paper() }.perturb(&mut job).unwrap();
+    host::reads() - before
+}
+
+#[test]
+fn reads_happen_at_checkpoints_only() {
+    // Steps 17 to 23 hold no checkpoint; step 24 is one, with a gradient check and a look at who
+    // is solved.
+    assert_eq!(reads_of_an_evaluation(23), reads_of_an_evaluation(17));
+    assert_eq!(reads_of_an_evaluation(24), reads_of_an_evaluation(17) + 2);
+    assert_eq!(reads_of_a_maximisation(40), 0);
+}

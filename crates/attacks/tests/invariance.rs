@@ -1,0 +1,74 @@
+//! Same seed, same bits: whatever the batch, its order, the number of workers or who leaves it.
+#![allow(clippy::unwrap_used)]
+mod common;
+
+use burn::prelude::*;
+use common::Smooth;
+use duress_attacks::{Pgd, find};
+use duress_core::{
+    Attack, Domain, Goal, Norm, Oracle, Passes, Problem, Seed, Threat, WhiteBox, host, run,
+};
+
+const COUNT: usize = 50;
+const FEATURES: usize = 64;
+
+fn rows() -> Vec<f32> {
+    (0..COUNT * FEATURES).map(|index| (index as f32 * 0.61).sin().mul_add(0.5, 0.5)).collect()
+}
+
+/// The bits of each sample's returned row, attacked in batches of these ids.
+fn attacked(attack: &Attack, norm: Norm, batches: &[Vec<usize>], workers: usize) -> Vec<Vec<u32>> {
+    let device = Device::flex();
+    let passes = Passes::with_workers(&device, workers).unwrap();
+    let model = Smooth { domain: Domain::image(1, 8, 8).unwrap(), classes: 10 };
+    let oracle = WhiteBox::new(&model, &passes);
+    let all = rows();
+    let mut bits = vec![Vec::new(); COUNT];
+    for batch in batches {
+        let values: Vec<f32> =
+            batch.iter().flat_map(|&id| all[id * FEATURES..][..FEATURES].to_vec()).collect();
+        let rows = Tensor::from_data(TensorData::new(values, [batch.len(), FEATURES]), &device);
+        let labels = batch.iter().map(|id| id % 10).collect();
+        let problem = Problem::new(
+            Oracle::Gradients(&oracle),
+            rows,
+            Goal::Untargeted(labels),
+            Threat::new(norm, 0.3).unwrap(),
+        )
+        .with_ids(batch.iter().map(|&id| id as u64).collect())
+        .with_seed(Seed(11));
+        let got = host::floats(run(attack, &problem).unwrap().rows).unwrap();
+        for (place, &id) in batch.iter().enumerate() {
+            bits[id] = got[place * FEATURES..][..FEATURES].iter().map(|v| v.to_bits()).collect();
+        }
+    }
+    bits
+}
+
+fn batches(size: usize) -> Vec<Vec<usize>> {
+    (0..COUNT).collect::<Vec<_>>().chunks(size).map(<[usize]>::to_vec).collect()
+}
+
+#[test]
+fn bits_do_not_depend_on_the_batch_its_order_or_the_workers() {
+    for name in ["pgd", "fgm", "uniform-noise", "gaussian-noise"] {
+        let entry = find(name).unwrap();
+        let attack = (entry.parse)(toml::Table::new()).unwrap();
+        for &norm in entry.norms {
+            let whole = attacked(&attack, norm, &batches(COUNT), 2);
+            assert_eq!(whole, attacked(&attack, norm, &batches(1), 2), "{name} {norm}: one by one");
+            assert_eq!(whole, attacked(&attack, norm, &batches(7), 1), "{name} {norm}: by seven");
+            let backwards = vec![(0..COUNT).rev().collect()];
+            assert_eq!(whole, attacked(&attack, norm, &backwards, 3), "{name} {norm}: reversed");
+        }
+    }
+}
+
+/// Momentum's state must shrink with the batch when solved samples leave it.
+#[test]
+fn leaving_the_batch_disturbs_nobody() {
+    let pgd = Pgd { momentum: 1.0, restarts: 3, ..Pgd::paper() };
+    let attack = Attack::Gradient(Box::new(pgd));
+    let whole = attacked(&attack, Norm::Linf, &batches(COUNT), 2);
+    assert_eq!(whole, attacked(&attack, Norm::Linf, &batches(1), 2));
+}

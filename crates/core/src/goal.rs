@@ -1,0 +1,181 @@
+//! What counts as success.
+use std::ops::Range;
+
+use burn::prelude::*;
+
+use crate::{Error, Result};
+
+/// What the adversary wants of each sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// Any prediction other than these labels.
+    Untargeted(Vec<usize>),
+    /// Exactly these classes.
+    Targeted(Vec<usize>),
+}
+
+impl Goal {
+    /// The labels to leave or to reach.
+    #[must_use]
+    pub fn labels(&self) -> &[usize] {
+        match self {
+            Goal::Untargeted(labels) | Goal::Targeted(labels) => labels,
+        }
+    }
+
+    /// Whether the labels are to be reached.
+    #[must_use]
+    pub fn is_targeted(&self) -> bool {
+        matches!(self, Goal::Targeted(_))
+    }
+
+    /// Whether a prediction for sample `index` is what the adversary wants.
+    #[must_use]
+    pub fn is_met(&self, index: usize, predicted: usize) -> bool {
+        (self.labels()[index] == predicted) == self.is_targeted()
+    }
+
+    /// Checks that there is one label for each of `rows` samples, below `classes`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] or [`Error::Label`].
+    pub fn check(&self, rows: usize, classes: usize) -> Result<()> {
+        let labels = self.labels();
+        if labels.len() != rows {
+            return Err(Error::Shape {
+                what: "labels",
+                expected: format!("{rows}, one a row"),
+                got: labels.len().to_string(),
+            });
+        }
+        match labels.iter().position(|&label| label >= classes) {
+            Some(row) => Err(Error::Label { row, label: labels[row], classes }),
+            None => Ok(()),
+        }
+    }
+
+    /// The samples at `positions` only.
+    #[must_use]
+    pub fn select(&self, positions: &[usize]) -> Self {
+        let labels = positions.iter().map(|&position| self.labels()[position]).collect();
+        if self.is_targeted() { Goal::Targeted(labels) } else { Goal::Untargeted(labels) }
+    }
+
+    /// The goal of a batch, on the device.
+    #[must_use]
+    pub fn aim(&self, device: &Device) -> Aim {
+        let labels: Vec<i64> = self.labels().iter().map(|&label| label as i64).collect();
+        let shape = [labels.len()];
+        Aim {
+            labels: Tensor::from_data(TensorData::new(labels, shape), device),
+            targeted: self.is_targeted(),
+        }
+    }
+}
+
+/// A [`Goal`] on the device, for the samples of one pass.
+#[derive(Clone, Debug)]
+pub struct Aim {
+    labels: Tensor<1, Int>,
+    targeted: bool,
+}
+
+impl Aim {
+    /// The labels `[N]` to leave or to reach.
+    #[must_use]
+    pub fn labels(&self) -> Tensor<1, Int> {
+        self.labels.clone()
+    }
+
+    /// Whether the labels are to be reached.
+    #[must_use]
+    pub fn is_targeted(&self) -> bool {
+        self.targeted
+    }
+
+    /// Turns a per-sample score of the labels into something to *maximise*: the score itself if
+    /// the labels are to be reached, its negative if they are to be left.
+    #[must_use]
+    pub fn maximise(&self, score_of_labels: Tensor<1>) -> Tensor<1> {
+        if self.targeted { score_of_labels } else { -score_of_labels }
+    }
+
+    /// Which samples succeed: logits `[N, K] → [N]`. Ties go to the lowest class.
+    #[must_use]
+    pub fn met(&self, logits: Tensor<2>) -> Tensor<1, Bool> {
+        self.met_by(logits.argmax(1).squeeze_dim(1))
+    }
+
+    /// Which samples succeed: predicted classes `[N] → [N]`.
+    #[must_use]
+    pub fn met_by(&self, predicted: Tensor<1, Int>) -> Tensor<1, Bool> {
+        if self.targeted {
+            predicted.equal(self.labels())
+        } else {
+            predicted.not_equal(self.labels())
+        }
+    }
+
+    /// The samples in `range`.
+    #[must_use]
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        Self { labels: self.labels().narrow(0, range.start, range.len()), targeted: self.targeted }
+    }
+
+    /// The samples at `positions` `[M]`.
+    #[must_use]
+    pub fn select(&self, positions: Tensor<1, Int>) -> Self {
+        Self { labels: self.labels().select(0, positions), targeted: self.targeted }
+    }
+
+    /// Each sample `times` times in a row.
+    #[must_use]
+    pub fn repeat(&self, times: usize) -> Self {
+        let count = self.labels.dims()[0] * times;
+        let labels = self.labels().unsqueeze_dim::<2>(1).repeat_dim(1, times).reshape([count]);
+        Self { labels, targeted: self.targeted }
+    }
+
+    /// The same batch with its last sample repeated up to `rows` samples.
+    #[must_use]
+    pub(crate) fn pad(self, rows: usize) -> Self {
+        let have = self.labels.dims()[0];
+        if have == rows {
+            return self;
+        }
+        let last = self.labels().narrow(0, have - 1, 1).repeat_dim(0, rows - have);
+        Self { labels: Tensor::cat(vec![self.labels, last], 0), targeted: self.targeted }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::{booleans, integers};
+
+    #[test]
+    fn untargeted_leaves_the_label_and_targeted_reaches_it() {
+        let device = Device::flex();
+        let logits = || Tensor::<2>::from_data([[0.0, 1.0], [1.0, 0.0]], &device);
+        let met = |goal: Goal| booleans(goal.aim(&device).met(logits())).unwrap();
+        assert_eq!(met(Goal::Untargeted(vec![0, 0])), [true, false]);
+        assert_eq!(met(Goal::Targeted(vec![0, 0])), [false, true]);
+        assert!(Goal::Targeted(vec![1]).is_met(0, 1));
+        assert!(!Goal::Untargeted(vec![1]).is_met(0, 1));
+    }
+
+    #[test]
+    fn labels_are_counted_and_bounded() {
+        assert!(Goal::Untargeted(vec![0, 1]).check(2, 2).is_ok());
+        assert!(matches!(Goal::Untargeted(vec![0]).check(2, 2), Err(Error::Shape { .. })));
+        let error = Goal::Untargeted(vec![0, 2]).check(2, 2);
+        assert_eq!(error, Err(Error::Label { row: 1, label: 2, classes: 2 }));
+    }
+
+    #[test]
+    fn padding_repeats_the_last_sample_and_repetition_keeps_samples_together() {
+        let aim = Goal::Untargeted(vec![3, 4]).aim(&Device::flex());
+        assert_eq!(integers(aim.clone().pad(4).labels()).unwrap(), [3, 4, 4, 4]);
+        assert_eq!(integers(aim.repeat(2).labels()).unwrap(), [3, 3, 4, 4]);
+    }
+}

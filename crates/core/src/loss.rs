@@ -1,0 +1,22 @@
+//! What a gradient attack maximises.
+use burn::prelude::*;
+
+use crate::{Aim, Result};
+
+/// A function of a sample's logits that grows as the sample comes closer to the adversary's goal.
+pub trait Loss: std::fmt::Debug + Send + Sync {
+    /// Name used in configuration files and reports.
+    fn name(&self) -> &'static str;
+
+    /// Checks that the loss is defined for this many classes and this kind of goal.
+    ///
+    /// # Errors
+    /// [`crate::Error::Classes`] with the smallest number; [`crate::Error::LossGoal`].
+    fn check(&self, classes: usize, targeted: bool) -> Result<()> {
+        let _ = (classes, targeted);
+        Ok(())
+    }
+
+    /// The loss of each sample: logits `[N, K] → [N]`. No sample sees another.
+    fn per_sample(&self, logits: Tensor<2>, aim: &Aim) -> Tensor<1>;
+}

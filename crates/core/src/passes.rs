@@ -1,0 +1,239 @@
+//! The one place that turns "these rows, this loss" into forward and input-backward passes.
+//!
+//! On a CPU a batch is cut into padded sub-batches of [`SUB_BATCH`] rows, which worker threads
+//! compute, each with its own tape. The fixed size makes a row's bits independent of who else is
+//! in the batch; it also fits caches, and keeps all cores busy in the backward pass. On a GPU a
+//! batch runs whole.
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use burn::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::classifier::{Evaluation, input_gradient};
+use crate::{Aim, Classifier, Error, Loss, Result, device};
+
+/// Rows of a padded sub-batch on a CPU.
+pub const SUB_BATCH: usize = 32;
+
+/// Rows of a pass on a GPU, unless set otherwise.
+pub const GPU_BATCH: usize = 1024;
+
+/// Computes passes of any classifier on one device.
+pub struct Passes {
+    device: Device,
+    schedule: Schedule,
+}
+
+enum Schedule {
+    /// One single-threaded pool a worker: work inside a sub-batch never waits for another core.
+    Workers(Vec<ThreadPool>),
+    /// Whole batches of at most so many rows.
+    Whole(usize),
+}
+
+impl Passes {
+    /// Passes on `device`: one worker a core on a CPU, batches of [`GPU_BATCH`] on a GPU.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the worker threads cannot be started.
+    pub fn new(device: &Device) -> Result<Self> {
+        if device::is_cpu(device) {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            Self::with_workers(device, cores)
+        } else {
+            Ok(Self::with_batch(device, GPU_BATCH))
+        }
+    }
+
+    /// Padded sub-batches over `workers` threads (at least one).
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the threads cannot be started.
+    pub fn with_workers(device: &Device, workers: usize) -> Result<Self> {
+        let pool = |_| ThreadPoolBuilder::new().num_threads(1).build();
+        let workers = (0..workers.max(1))
+            .map(pool)
+            .collect::<Result<_, _>>()
+            .map_err(|error| Error::Device(error.to_string()))?;
+        Ok(Self { device: device.clone().inner(), schedule: Schedule::Workers(workers) })
+    }
+
+    /// Whole batches of at most `rows` rows (at least one).
+    #[must_use]
+    pub fn with_batch(device: &Device, rows: usize) -> Self {
+        Self { device: device.clone().inner(), schedule: Schedule::Whole(rows.max(1)) }
+    }
+
+    /// Where the passes run.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Rows that one pass computes at the cost of one: dropping fewer saves nothing.
+    #[must_use]
+    pub fn granularity(&self) -> usize {
+        match self.schedule {
+            Schedule::Workers(_) => SUB_BATCH,
+            Schedule::Whole(_) => 1,
+        }
+    }
+
+    /// Logits of rows, `[N, F] → [N, K]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the rows do not fit the model or the model not its own description.
+    pub fn logits(&self, model: &dyn Classifier, rows: Tensor<2>) -> Result<Tensor<2>> {
+        let width = model.classes();
+        if check(model, &rows)? == 0 {
+            return Ok(Tensor::empty([0, width], &self.device));
+        }
+        let parts = self.over(&rows, |rows, _| {
+            let [count, _] = rows.dims();
+            let logits = model.forward(rows).inner();
+            expect_logits(&logits, count, width)?;
+            Ok([logits])
+        })?;
+        let [logits] = join(parts);
+        Ok(logits)
+    }
+
+    /// Loss, logits and input gradient of rows `[N, F]`.
+    ///
+    /// # Errors
+    /// As [`Passes::logits`]; [`Error::NoGradient`] if no gradient reaches the rows.
+    pub fn gradient(
+        &self,
+        model: &dyn Classifier,
+        rows: Tensor<2>,
+        aim: &Aim,
+        loss: &dyn Loss,
+    ) -> Result<Evaluation> {
+        let width = model.classes();
+        if check(model, &rows)? == 0 {
+            return Ok(Evaluation {
+                logits: Tensor::empty([0, width], &self.device),
+                loss: Tensor::empty([0], &self.device),
+                gradient: rows,
+            });
+        }
+        let parts = self.over(&rows, |rows, range| {
+            let [count, _] = rows.dims();
+            let aim = aim.slice(range).pad(count);
+            let got = input_gradient(model, rows, &aim, loss)?;
+            expect_logits(&got.logits, count, width)?;
+            Ok([got.logits, got.gradient, got.loss.unsqueeze_dim(1)])
+        })?;
+        let [logits, gradient, loss] = join(parts);
+        Ok(Evaluation { logits, gradient, loss: loss.squeeze_dim(1) })
+    }
+
+    /// Any function of rows that treats rows independently, `[N, F] → [N, G]`, computed as the
+    /// passes are: `work` gets the rows of a sub-batch and the range they stand for (the rows
+    /// beyond it are padding).
+    ///
+    /// # Errors
+    /// The first error of `work`, in the order of the rows.
+    pub fn over<const P: usize>(
+        &self,
+        rows: &Tensor<2>,
+        work: impl Fn(Tensor<2>, std::ops::Range<usize>) -> Result<[Tensor<2>; P]> + Sync,
+    ) -> Result<Vec<[Tensor<2>; P]>> {
+        let [count, _] = rows.dims();
+        let piece = match &self.schedule {
+            Schedule::Workers(_) => SUB_BATCH,
+            Schedule::Whole(most) => *most,
+        };
+        let jobs = count.div_ceil(piece);
+        let run = |job: usize| {
+            let range = job * piece..count.min((job + 1) * piece);
+            let have = range.len();
+            let part = rows.clone().narrow(0, range.start, have);
+            match &self.schedule {
+                Schedule::Whole(_) => work(part, range),
+                Schedule::Workers(_) if have == piece => work(part, range),
+                Schedule::Workers(_) => {
+                    let last = part.clone().narrow(0, have - 1, 1).repeat_dim(0, piece - have);
+                    let padded = work(Tensor::cat(vec![part, last], 0), range)?;
+                    Ok(padded.map(|tensor| tensor.narrow(0, 0, have)))
+                }
+            }
+        };
+        match &self.schedule {
+            Schedule::Whole(_) => (0..jobs).map(run).collect(),
+            Schedule::Workers(pools) => spread(pools, jobs, &run),
+        }
+    }
+}
+
+fn check(model: &dyn Classifier, rows: &Tensor<2>) -> Result<usize> {
+    let ([count, features], expected) = (rows.dims(), model.domain().features());
+    if features == expected {
+        return Ok(count);
+    }
+    Err(Error::Shape {
+        what: "rows",
+        expected: format!("[N, {expected}]"),
+        got: format!("[{count}, {features}]"),
+    })
+}
+
+/// Runs `jobs` jobs over the pools, each pool taking the next job when it is free.
+fn spread<T: Send>(
+    pools: &[ThreadPool],
+    jobs: usize,
+    run: &(impl Fn(usize) -> Result<T> + Sync),
+) -> Result<Vec<T>> {
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<Option<Result<T>>>> = Mutex::new((0..jobs).map(|_| None).collect());
+    let worker = || {
+        loop {
+            let job = next.fetch_add(1, Ordering::Relaxed);
+            if job >= jobs {
+                return;
+            }
+            let result = run(job);
+            let mut results = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            results[job] = Some(result);
+        }
+    };
+    nest(&pools[..pools.len().min(jobs)], &worker);
+    let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let unrun = || Error::Device("a worker stopped before its work was done".into());
+    results.into_iter().map(|result| result.unwrap_or_else(|| Err(unrun()))).collect()
+}
+
+/// Starts `worker` on every pool and waits for all.
+fn nest(pools: &[ThreadPool], worker: &(impl Fn() + Sync)) {
+    if let Some((pool, rest)) = pools.split_first() {
+        pool.in_place_scope(|scope| {
+            scope.spawn(|_| worker());
+            nest(rest, worker);
+        });
+    }
+}
+
+fn join<const P: usize>(parts: Vec<[Tensor<2>; P]>) -> [Tensor<2>; P] {
+    let mut columns: [Vec<Tensor<2>>; P] = std::array::from_fn(|_| Vec::new());
+    for part in parts {
+        for (column, tensor) in columns.iter_mut().zip(part) {
+            column.push(tensor);
+        }
+    }
+    columns.map(|mut column| match column.len() {
+        1 => column.remove(0),
+        _ => Tensor::cat(column, 0),
+    })
+}
+
+fn expect_logits(logits: &Tensor<2>, rows: usize, classes: usize) -> Result<()> {
+    if logits.dims() == [rows, classes] {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        what: "logits",
+        expected: format!("[{rows}, {classes}]"),
+        got: format!("{:?}", logits.dims()),
+    })
+}

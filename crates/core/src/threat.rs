@@ -1,0 +1,100 @@
+//! What the adversary may do.
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Norm, Result};
+
+/// One radius for all samples, or one each. Units are those of the raw input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Radius {
+    /// The same for each sample.
+    Same(f64),
+    /// One a sample, in the order of the batch.
+    PerSample(Vec<f64>),
+}
+
+/// The set `{x + δ : ‖δ‖ ≤ radius}`, which the driver intersects with the input domain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threat {
+    norm: Norm,
+    radius: Radius,
+}
+
+impl Threat {
+    /// A ball of one radius, in the units of the raw input.
+    ///
+    /// # Errors
+    /// [`Error::Radius`] if it is negative or not finite.
+    pub fn new(norm: Norm, radius: f64) -> Result<Self> {
+        Self::with_radius(norm, Radius::Same(radius))
+    }
+
+    /// A ball of one radius a sample.
+    ///
+    /// # Errors
+    /// [`Error::Radius`] for the first that is negative or not finite.
+    pub fn per_sample(norm: Norm, radii: Vec<f64>) -> Result<Self> {
+        Self::with_radius(norm, Radius::PerSample(radii))
+    }
+
+    fn with_radius(norm: Norm, radius: Radius) -> Result<Self> {
+        let radii = match &radius {
+            Radius::Same(radius) => std::slice::from_ref(radius),
+            Radius::PerSample(radii) => radii,
+        };
+        match radii.iter().find(|radius| !(radius.is_finite() && **radius >= 0.0)) {
+            Some(&bad) => Err(Error::Radius(bad)),
+            None => Ok(Self { norm, radius }),
+        }
+    }
+
+    /// The norm of the ball.
+    #[must_use]
+    pub fn norm(&self) -> Norm {
+        self.norm
+    }
+
+    /// The radius, or the radii.
+    #[must_use]
+    pub fn radius(&self) -> &Radius {
+        &self.radius
+    }
+
+    /// The radii of `rows` samples.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is one radius a sample, but not for that many samples.
+    pub fn radii(&self, rows: usize) -> Result<Vec<f64>> {
+        match &self.radius {
+            Radius::Same(radius) => Ok(vec![*radius; rows]),
+            Radius::PerSample(radii) if radii.len() == rows => Ok(radii.clone()),
+            Radius::PerSample(radii) => Err(Error::Shape {
+                what: "radii",
+                expected: format!("{rows}, one a row"),
+                got: radii.len().to_string(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_radius_is_finite_and_not_negative() {
+        assert!(Threat::new(Norm::L2, 0.0).is_ok());
+        for bad in [-0.1, f64::NAN, f64::INFINITY] {
+            assert!(matches!(Threat::new(Norm::L2, bad), Err(Error::Radius(_))));
+        }
+        assert!(Threat::per_sample(Norm::L2, vec![0.1, -1.0]).is_err());
+    }
+
+    #[test]
+    fn radii_are_counted() {
+        assert_eq!(Threat::new(Norm::L1, 0.5).unwrap().radii(2).unwrap(), [0.5, 0.5]);
+        let threat = Threat::per_sample(Norm::L1, vec![0.1, 0.2]).unwrap();
+        assert!(threat.radii(2).is_ok());
+        assert!(threat.radii(3).is_err());
+    }
+}
