@@ -35,5 +35,5 @@ pub use oracle::{Access, GradientOracle, LabelOracle, Oracle, ScoreOracle, White
 pub use passes::{GPU_BATCH, Passes, SUB_BATCH};
 pub use progress::{Progress, Silent};
 pub use region::Region;
-pub use seed::{Seed, Use};
+pub use seed::{Seed, Use, fill_rows};
 pub use threat::{Radius, Threat};

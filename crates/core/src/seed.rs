@@ -62,12 +62,24 @@ impl Seed {
         device: &Device,
         fill: impl Fn(&mut ChaCha8Rng, &mut [f32]) + Sync,
     ) -> Tensor<2> {
-        let mut values = vec![0.0_f32; ids.len() * features];
-        values.par_chunks_mut(features.max(1)).zip(ids).for_each(|(row, &id)| {
-            fill(&mut self.stream(id, restart, step, usage), row);
-        });
-        Tensor::from_data(TensorData::new(values, [ids.len(), features]), device)
+        fill_rows(ids.len(), features, device, |index, row| {
+            fill(&mut self.stream(ids[index], restart, step, usage), row);
+        })
     }
+}
+
+/// `[rows, features]` drawn on the host over all cores, then moved to `device` once.
+#[must_use]
+pub fn fill_rows(
+    rows: usize,
+    features: usize,
+    device: &Device,
+    fill: impl Fn(usize, &mut [f32]) + Sync,
+) -> Tensor<2> {
+    let mut values = vec![0.0_f32; rows * features];
+    let pieces = values.par_chunks_mut(features.max(1)).enumerate();
+    pieces.for_each(|(index, row)| fill(index, row));
+    Tensor::from_data(TensorData::new(values, [rows, features]), device)
 }
 
 #[cfg(test)]

@@ -1,0 +1,73 @@
+//! The table of certifiers, and what all of them answer.
+use burn::prelude::*;
+use duress_core::{Classifier, Norm, Passes, Progress, Result, Seed};
+use serde::{Deserialize, Serialize};
+
+use crate::smoothing;
+
+/// What a certifier says about one sample.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// Class that the certified classifier predicts; `None` where it abstains.
+    pub prediction: Option<usize>,
+    /// No perturbation shorter than this changes the prediction; 0 where it abstains.
+    pub radius: f64,
+    /// Probability that the statement is wrong: 0 for a proof.
+    pub failure_probability: f64,
+    /// Forward passes of the base classifier.
+    pub forwards: u64,
+}
+
+/// Certifies predictions of a classifier, one sample at a time.
+pub trait Certifier: std::fmt::Debug + Send + Sync {
+    /// Name in the table of certifiers.
+    fn name(&self) -> &'static str;
+
+    /// The norm of the certified ball, in units of the raw input.
+    fn norm(&self) -> Norm;
+
+    /// Checks the hyperparameters.
+    ///
+    /// # Errors
+    /// [`duress_core::Error::Parameter`].
+    fn check(&self) -> Result<()>;
+
+    /// Certifies the prediction at one row `[1, F]` of the sample `id`.
+    ///
+    /// # Errors
+    /// Wrong hyperparameters or a failing model; abstaining is a result.
+    fn certify(
+        &self,
+        model: &dyn Classifier,
+        passes: &Passes,
+        row: Tensor<2>,
+        sample: (Seed, u64),
+        progress: &dyn Progress,
+    ) -> Result<Certificate>;
+}
+
+/// What the command line and the experiments know of a certifier.
+#[derive(Debug)]
+pub struct Entry {
+    /// Name in configuration files and reports.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub summary: &'static str,
+    /// Where it is defined.
+    pub reference: &'static str,
+    /// The norm of its balls.
+    pub norm: Norm,
+    /// Its hyperparameters at their defaults.
+    pub defaults: fn() -> toml::Table,
+    /// Reads its hyperparameters; missing keys take their defaults, unknown keys are errors.
+    pub parse: fn(toml::Table) -> Result<Box<dyn Certifier>, toml::de::Error>,
+}
+
+/// Every certifier, in alphabetical order.
+pub const CERTIFIERS: &[Entry] = &[smoothing::ENTRY];
+
+/// The entry called `name`.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Entry> {
+    CERTIFIERS.iter().find(|entry| entry.name == name)
+}
