@@ -85,6 +85,10 @@ pub struct Sample {
     pub status: Status,
     /// Prediction at the returned row.
     pub prediction: usize,
+    /// Softmax probability of the clean prediction; `None` without score access.
+    pub clean_confidence: Option<f32>,
+    /// Softmax probability of the prediction at the returned row.
+    pub confidence: Option<f32>,
     /// Cross-entropy of the label at the returned row; `None` without score access.
     pub loss: Option<f64>,
     /// Distance of the returned row in the threat model's norm.
@@ -131,9 +135,9 @@ pub fn run(attack: &Attack, problem: &Problem<'_>) -> Result<Outcome> {
     }
     let region = Region::new(rows.clone(), threat, model.domain())?;
     let verifier = Verifier::new(*oracle, algorithm.name(), rows.clone(), threat, ids)?;
-    let (clean, predictions) = verifier.clean(goal)?;
+    let clean = verifier.clean(goal)?;
 
-    let mut best: Vec<Verdict> = clean;
+    let mut best: Vec<Verdict> = clean.clone();
     let mut result = rows.clone();
     let mut meter = Meter { forwards: vec![0; count], backwards: vec![0; count], budget: *budget };
     let mut attacked = vec![false; count];
@@ -182,7 +186,9 @@ pub fn run(attack: &Attack, problem: &Problem<'_>) -> Result<Outcome> {
         Sample {
             id: ids[position],
             label: goal.labels()[position],
-            clean_prediction: predictions[position],
+            clean_prediction: clean[position].prediction,
+            clean_confidence: clean[position].confidence,
+            confidence: verdict.confidence,
             status: match (attacked[position], verdict.met) {
                 (true, true) => Status::Broken,
                 (_, false) => Status::Survived,

@@ -51,6 +51,9 @@ pub enum Error {
     /// A radius that is negative, infinite or not a number.
     #[error("a radius must be a finite number of at least 0, got {0}")]
     Radius(f64),
+    /// A text that is neither a number nor a fraction of two.
+    #[error("a radius must be a number or a fraction such as 8/255, got `{0}`")]
+    NotARadius(String),
     /// A hyperparameter outside its range.
     #[error("{algorithm}: `{field}` must be {expected}, got {got}")]
     Parameter {

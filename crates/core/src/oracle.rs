@@ -119,6 +119,62 @@ impl GradientOracle for WhiteBox<'_> {
     }
 }
 
+/// Gradients of one classifier, answers of another: for a target whose own gradient is of no use
+/// (a vote, a quantiser), where the adversary differentiates a stand-in.
+#[derive(Clone, Copy)]
+pub struct Surrogate<'a> {
+    target: WhiteBox<'a>,
+    stand_in: WhiteBox<'a>,
+}
+
+impl<'a> Surrogate<'a> {
+    /// Answers of `target`, gradients of `stand_in`; both take the same rows and have the same
+    /// classes.
+    #[must_use]
+    pub fn new(
+        target: &'a dyn Classifier,
+        stand_in: &'a dyn Classifier,
+        passes: &'a Passes,
+    ) -> Self {
+        Self { target: WhiteBox::new(target, passes), stand_in: WhiteBox::new(stand_in, passes) }
+    }
+}
+
+impl LabelOracle for Surrogate<'_> {
+    fn domain(&self) -> &Domain {
+        self.target.domain()
+    }
+
+    fn classes(&self) -> usize {
+        self.target.classes()
+    }
+
+    fn device(&self) -> &Device {
+        self.target.device()
+    }
+
+    fn granularity(&self) -> usize {
+        self.target.granularity()
+    }
+
+    fn labels(&self, rows: Tensor<2>) -> Result<Tensor<1, Int>> {
+        self.target.labels(rows)
+    }
+}
+
+impl ScoreOracle for Surrogate<'_> {
+    fn logits(&self, rows: Tensor<2>) -> Result<Tensor<2>> {
+        self.target.logits(rows)
+    }
+}
+
+impl GradientOracle for Surrogate<'_> {
+    fn gradient(&self, rows: Tensor<2>, aim: &Aim, loss: &dyn Loss) -> Result<Evaluation> {
+        let logits = self.target.logits(rows.clone())?;
+        Ok(Evaluation { logits, ..self.stand_in.gradient(rows, aim, loss)? })
+    }
+}
+
 /// An oracle at the access level that the threat model grants.
 #[derive(Clone, Copy)]
 pub enum Oracle<'a> {

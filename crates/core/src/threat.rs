@@ -1,7 +1,77 @@
 //! What the adversary may do.
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Norm, Result};
+
+/// A radius in the units of the raw input, written as a number or as a fraction: `0.1`, `8/255`.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "NumberOrText", into = "f64")]
+pub struct Epsilon(f64);
+
+impl Epsilon {
+    /// 8/255: the Linf radius that most results on CIFAR-10 state.
+    pub const EIGHT_255THS: Self = Self(8.0 / 255.0);
+
+    /// A finite radius of at least 0.
+    ///
+    /// # Errors
+    /// [`Error::Radius`].
+    pub fn new(value: f64) -> Result<Self> {
+        if value.is_finite() && value >= 0.0 { Ok(Self(value)) } else { Err(Error::Radius(value)) }
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl From<Epsilon> for f64 {
+    fn from(epsilon: Epsilon) -> f64 {
+        epsilon.0
+    }
+}
+
+impl fmt::Display for Epsilon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Epsilon {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let number = |text: &str| text.trim().parse::<f64>();
+        let value = match text.split_once('/') {
+            Some((above, below)) => number(above).and_then(|a| number(below).map(|b| a / b)),
+            None => number(text),
+        };
+        value.map_or_else(|_| Err(Error::NotARadius(text.into())), Self::new)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NumberOrText {
+    Number(f64),
+    Text(String),
+}
+
+impl TryFrom<NumberOrText> for Epsilon {
+    type Error = Error;
+
+    fn try_from(raw: NumberOrText) -> Result<Self> {
+        match raw {
+            NumberOrText::Number(value) => Self::new(value),
+            NumberOrText::Text(text) => text.parse(),
+        }
+    }
+}
 
 /// One radius for all samples, or one each. Units are those of the raw input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,6 +158,14 @@ mod tests {
             assert!(matches!(Threat::new(Norm::L2, bad), Err(Error::Radius(_))));
         }
         assert!(Threat::per_sample(Norm::L2, vec![0.1, -1.0]).is_err());
+    }
+
+    #[test]
+    fn a_fraction_is_a_radius() {
+        assert_eq!("8/255".parse(), Epsilon::new(8.0 / 255.0));
+        assert_eq!(" 0.5 ".parse(), Epsilon::new(0.5));
+        assert_eq!("1/0".parse::<Epsilon>(), Err(Error::Radius(f64::INFINITY)));
+        assert!("-1".parse::<Epsilon>().is_err() && "a/b".parse::<Epsilon>().is_err());
     }
 
     #[test]

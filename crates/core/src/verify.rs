@@ -13,6 +13,7 @@ const SLACK: f64 = 1e-6;
 pub(crate) struct Verdict {
     pub(crate) met: bool,
     pub(crate) prediction: usize,
+    pub(crate) confidence: Option<f32>,
     pub(crate) loss: Option<f64>,
     pub(crate) distance: f64,
 }
@@ -60,12 +61,10 @@ impl<'a> Verifier<'a> {
         Ok(Self { oracle, algorithm, clean, rows, norm: threat.norm(), radii, ids })
     }
 
-    /// Verdicts and predictions at the clean rows.
-    pub(crate) fn clean(&self, goal: &Goal) -> Result<(Vec<Verdict>, Vec<usize>)> {
+    /// Verdicts at the clean rows.
+    pub(crate) fn clean(&self, goal: &Goal) -> Result<Vec<Verdict>> {
         let all: Vec<usize> = (0..self.ids.len()).collect();
-        let verdicts = self.check(&all, self.rows.clone(), goal)?;
-        let predictions = verdicts.iter().map(|verdict| verdict.prediction).collect();
-        Ok((verdicts, predictions))
+        self.check(&all, self.rows.clone(), goal)
     }
 
     /// Verdicts of `rows`, which stand at `positions` of the batch.
@@ -81,25 +80,27 @@ impl<'a> Verifier<'a> {
         let domain = self.oracle.labels().domain();
         let features = domain.features();
         let mut verdicts = Vec::with_capacity(positions.len());
-        for (index, (&at, (prediction, loss))) in positions.iter().zip(answers).enumerate() {
+        for (index, (&at, answer)) in positions.iter().zip(answers).enumerate() {
             let row = &values[index * features..(index + 1) * features];
             let distance = self.distance(at, row, domain)?;
+            let Answer { prediction, confidence, loss } = answer;
             let met = goal.is_met(at, prediction);
-            verdicts.push(Verdict { met, prediction, loss, distance });
+            verdicts.push(Verdict { met, prediction, confidence, loss, distance });
         }
         Ok(verdicts)
     }
 
-    /// Prediction and cross-entropy of the label at each row, from a fresh pass.
+    /// What the model answers to each row, from a fresh pass.
     fn answers(
         &self,
         positions: &[usize],
         rows: Tensor<2>,
         labels: &[usize],
-    ) -> Result<Vec<(usize, Option<f64>)>> {
+    ) -> Result<Vec<Answer>> {
         let Some(oracle) = self.oracle.scores() else {
             let predicted = host::labels(self.oracle.labels().labels(rows)?)?;
-            return Ok(predicted.into_iter().map(|label| (label, None)).collect());
+            let answer = |prediction| Answer { prediction, confidence: None, loss: None };
+            return Ok(predicted.into_iter().map(answer).collect());
         };
         let classes = oracle.classes();
         let logits = host::floats(oracle.logits(rows)?)?;
@@ -108,8 +109,7 @@ impl<'a> Verifier<'a> {
             if logits.iter().any(|logit| !logit.is_finite()) {
                 return Err(Error::LogitsNotFinite { sample: self.ids[positions[index]] });
             }
-            let (prediction, loss) = cross_entropy(logits, label);
-            Ok((prediction, Some(loss)))
+            Ok(answer(logits, label))
         })
         .collect()
     }
@@ -151,8 +151,15 @@ impl<'a> Verifier<'a> {
     }
 }
 
-/// Arg max (ties to the lowest class) and `−log softmax` of the label, in f64.
-fn cross_entropy(logits: &[f32], label: usize) -> (usize, f64) {
+/// What the model answers to one row.
+struct Answer {
+    prediction: usize,
+    confidence: Option<f32>,
+    loss: Option<f64>,
+}
+
+/// Arg max (ties to the lowest class), its softmax, and `−log softmax` of the label, in f64.
+fn answer(logits: &[f32], label: usize) -> Answer {
     let mut best = 0;
     for (class, &logit) in logits.iter().enumerate() {
         if logit > logits[best] {
@@ -161,5 +168,9 @@ fn cross_entropy(logits: &[f32], label: usize) -> (usize, f64) {
     }
     let top = f64::from(logits[best]);
     let total: f64 = logits.iter().map(|&logit| (f64::from(logit) - top).exp()).sum();
-    (best, total.ln() + top - f64::from(logits[label]))
+    Answer {
+        prediction: best,
+        confidence: Some(total.recip() as f32),
+        loss: Some(total.ln() + top - f64::from(logits[label])),
+    }
 }

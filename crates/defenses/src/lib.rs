@@ -1,1 +1,15 @@
-//! Defences of machine-learning models: adversarial training, input transformations, ensembles.
+//! Defences of machine-learning models.
+//!
+//! [`DEFENSES`] lists them. A defence changes how a network is trained, transforms the input of a
+//! classifier, or combines several classifiers.
+mod ensemble;
+mod table;
+pub mod training;
+pub mod transformation;
+
+pub use ensemble::VotingEnsemble;
+pub use table::{DEFENSES, Defense, Entry, find};
+pub use training::{
+    FgsmTraining, GaussianAugmentation, PgdTraining, RobustnessWatch, TrainingDefense,
+};
+pub use transformation::{Backward, Jpeg, Transformation};

@@ -1,1 +1,28 @@
-//! Experiments, threat-model protocol, rows and reports of duress.
+//! Experiments, the protocol they run under, and their reports.
+//!
+//! An [`Experiment`] is a TOML file; [`run()`] trains its models, attacks and certifies them, and
+//! writes one [`Row`] a measurement; [`page()`] turns rows into a report.
+mod error;
+mod experiment;
+mod page;
+pub mod report;
+mod row;
+mod run;
+mod self_checks;
+
+pub use error::{Error, Result};
+pub use experiment::{
+    AttackPlan, CertifierPlan, DataPlan, Experiment, ModelPlan, Source, ThreatPlan,
+};
+pub use page::{Comparison, comparison, write_report};
+pub use row::{Measured, Row, SCHEMA, SampleRow};
+pub use run::{Context, Identity, Journal, Observer, Summary, run};
+pub use self_checks::{Check, self_checks};
+
+pub use duress_attacks as attacks;
+pub use duress_certification as certification;
+pub use duress_core as core;
+pub use duress_datasets as datasets;
+pub use duress_defenses as defenses;
+pub use duress_metrics as metrics;
+pub use duress_models as models;

@@ -1,1 +1,33 @@
 //! Networks, decorators, checkpoints and the training loop of duress.
+//!
+//! - [`Architecture`] describes a [`Network`]; [`ARCHITECTURES`] lists them by name.
+//! - [`train()`] fits any [`Trainable`] burn module by a [`Recipe`] to an [`Objective`]; it is
+//!   resumed bit for bit from its checkpoint.
+//! - [`Model`] is a trained network with its domain and its [`Card`], saved as one safetensors
+//!   file; it is a [`duress_core::Classifier`].
+//! - [`Normalized`], [`Quantized`] and [`Ensemble`] wrap classifiers.
+mod atomic;
+mod card;
+mod decorators;
+mod error;
+mod initialization;
+mod model;
+mod network;
+mod normalization;
+mod save;
+pub mod train;
+mod weights;
+
+pub use card::{Accuracy, Card, SCHEMA};
+pub use decorators::{Averaged, Ensemble, Normalized, Quantized, Vote};
+pub use error::{Error, Result, WeightFault};
+pub use model::Model;
+pub use network::{
+    ARCHITECTURES, Architecture, BasicBlock, Body, Entry, LeNet, Mlp, Network, PreActivationBlock,
+    ResNet, SmallCnn, Trainable, WideResNet, find,
+};
+pub use normalization::Normalization;
+pub use train::{
+    Batch, LossOutput, Objective, Recipe, Standard, Step, Trained, TrainingData, train,
+};
+pub use weights::Weights;

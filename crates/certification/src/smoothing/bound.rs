@@ -1,46 +1,32 @@
 //! The two inequalities of a smoothing certificate, rounded to the safe side.
-use statrs::function::beta::beta_reg;
+use duress_core::{Error, Result};
+use duress_metrics::{Confidence, Proportion};
 use statrs::function::erf::erfc;
 
-/// Relative error granted to the special functions, far above what they are documented to make.
-const SPECIAL_FUNCTION_ERROR: f64 = 1e-9;
+/// Relative error granted to `erfc`, far above what it makes.
+const ERFC_ERROR: f64 = 1e-9;
 
 /// Halvings of `[0, 1]`, down to neighbouring numbers.
 const HALVINGS: usize = 200;
 
 /// The one-sided Clopper-Pearson bound: with probability at least `1 − alpha` over the draws, a
-/// success probability is at least this after `successes` in `draws`.
+/// success probability is at least this after `successes` in `draws`. Rounded down.
 ///
-/// The largest `p` with `P(Binomial(draws, p) ≥ successes) = I_p(successes, draws − successes + 1)
-/// ≤ alpha`, found by bisection and rounded down.
-///
-/// Clopper, Pearson. *The use of confidence or fiducial limits illustrated in the case of the
-/// binomial.* Biometrika 26, 1934.
-///
-/// # Panics
-/// If `successes > draws`, or `alpha` is outside `(0, 1)`.
-#[must_use]
-pub fn probability_lower_bound(successes: u64, draws: u64, alpha: f64) -> f64 {
-    assert!(successes <= draws, "{successes} successes of {draws} draws");
-    assert!(0.0 < alpha && alpha < 1.0, "alpha must be in (0, 1), got {alpha}");
-    if successes == 0 {
-        return 0.0;
-    }
-    let (a, b) = (successes as f64, (draws - successes) as f64 + 1.0);
-    let limit = alpha * (1.0 - SPECIAL_FUNCTION_ERROR);
-    let (mut below, mut above) = (0.0, 1.0);
-    for _ in 0..HALVINGS {
-        let middle = 0.5 * (below + above);
-        if middle <= below || middle >= above {
-            break;
-        }
-        if beta_reg(a, b, middle) <= limit {
-            below = middle;
-        } else {
-            above = middle;
+/// # Errors
+/// [`Error::Parameter`] unless `successes ≤ draws`, `draws > 0` and `0 < alpha < 1`.
+pub fn probability_lower_bound(successes: u64, draws: u64, alpha: f64) -> Result<f64> {
+    let fault = |field, expected, got: String| {
+        Err(Error::Parameter { algorithm: "smoothing", field, expected, got })
+    };
+    let Ok(confidence) = Confidence::new(1.0 - alpha) else {
+        return fault("alpha", "inside (0, 1)", alpha.to_string());
+    };
+    match Proportion::new(successes, draws).ok().and_then(|counts| counts.at_least(confidence)) {
+        Some(bound) => Ok(bound),
+        None => {
+            fault("draws", "positive, at least the successes", format!("{successes} of {draws}"))
         }
     }
-    below
 }
 
 /// The L2 radius within which the smoothed classifier keeps its top class, if that class has
@@ -55,7 +41,7 @@ pub fn certified_radius(top: f64, sigma: f64) -> Option<f64> {
         return None;
     }
     // Φ(z) = 1 − erfc(z/√2)/2 keeps its precision in the upper tail through the complement.
-    let tail = (1.0 - top) * (1.0 + SPECIAL_FUNCTION_ERROR);
+    let tail = (1.0 - top) * (1.0 + ERFC_ERROR);
     let (mut below, mut above) = (0.0_f64, 40.0_f64);
     for _ in 0..HALVINGS {
         let middle = 0.5 * (below + above);
@@ -80,7 +66,7 @@ mod tests {
     fn unanimous_draws_give_the_root_of_alpha() {
         for draws in [10_u64, 1000, 100_000] {
             let exact = 0.001_f64.powf(1.0 / draws as f64);
-            let bound = probability_lower_bound(draws, draws, 0.001);
+            let bound = probability_lower_bound(draws, draws, 0.001).unwrap();
             assert!(bound <= exact && exact - bound < 1e-9, "{draws}: {bound} {exact}");
         }
     }
@@ -89,16 +75,16 @@ mod tests {
     #[test]
     fn one_success_gives_the_complement_of_a_root() {
         let exact = 1.0 - 0.95_f64.powf(1.0 / 20.0);
-        let bound = probability_lower_bound(1, 20, 0.05);
+        let bound = probability_lower_bound(1, 20, 0.05).unwrap();
         assert!(bound <= exact && exact - bound < 1e-9);
-        assert!(probability_lower_bound(0, 20, 0.05) <= 0.0);
+        assert!(probability_lower_bound(0, 20, 0.05).unwrap() <= 0.0);
     }
 
     /// The definition itself, summed term by term: `P(Bin(n, bound) ≥ k) ≤ α`, and hardly less.
     #[test]
     fn the_tail_at_the_bound_is_alpha() {
         let (n, k, alpha) = (30_u64, 22_u64, 0.01);
-        let p = probability_lower_bound(k, n, alpha);
+        let p = probability_lower_bound(k, n, alpha).unwrap();
         let term = |j: u64| {
             let choose: f64 = (1..=j).map(|i| (n - j + i) as f64 / i as f64).product();
             choose * p.powi(j as i32) * (1.0 - p).powi((n - j) as i32)
@@ -115,7 +101,8 @@ mod tests {
             assert!(radius <= 0.25 * z && 0.25 * z - radius < 1e-8, "{radius}");
         }
         // All of 100,000 draws at α = 0.001: 3.8115 σ.
-        let most = certified_radius(probability_lower_bound(100_000, 100_000, 0.001), 1.0).unwrap();
+        let most = certified_radius(probability_lower_bound(100_000, 100_000, 0.001).unwrap(), 1.0)
+            .unwrap();
         assert!((most - 3.8115).abs() < 1e-4, "{most}");
     }
 

@@ -176,7 +176,7 @@ impl Certifier for Smoothing {
         let class = top(&self.counts(model, passes, row.clone(), sample, select, progress)?);
         let estimate = (self.estimation_draws, Use::Estimate);
         let counts = self.counts(model, passes, row, sample, estimate, progress)?;
-        let bound = probability_lower_bound(counts[class], self.estimation_draws, self.alpha);
+        let bound = probability_lower_bound(counts[class], self.estimation_draws, self.alpha)?;
         let radius = certified_radius(bound, self.sigma);
         Ok(Certificate {
             prediction: radius.map(|_| class),

@@ -1,0 +1,38 @@
+//! The inner maximisation of adversarial training.
+use burn::prelude::*;
+use duress_attacks::Pgd;
+use duress_core::{Goal, GradientAttack, GradientOracle, Job, Region, Threat, WhiteBox};
+use duress_models::train::{LossOutput, Step, cross_entropy, snapshot};
+use duress_models::{Batch, Result, Trainable};
+
+/// Rows that maximise the cross-entropy of the network in evaluation mode, `[B, F]`.
+///
+/// Every sample is attacked, whether it is classified correctly or not, and none stops early.
+pub(super) fn adversarial_rows<M: Trainable>(
+    attack: &Pgd,
+    threat: &Threat,
+    network: &M,
+    batch: &Batch,
+    step: &Step<'_>,
+) -> Result<Tensor<2>> {
+    let frozen = snapshot(network, step.domain)?;
+    let oracle = WhiteBox::new(&frozen, step.passes);
+    let rows = batch.rows.clone().inner();
+    let aim = Goal::Untargeted(batch.labels.clone()).aim(&rows.device());
+    let region = Region::new(rows, threat, step.domain)?;
+    let draws = (step.epoch_seed(), batch.ids.clone());
+    let mut job = Job::maximise(&oracle as &dyn GradientOracle, region, aim, draws, step.progress);
+    Ok(attack.perturb(&mut job)?)
+}
+
+/// The mean cross-entropy of the network in training mode at `rows` `[B, F]`.
+pub(super) fn loss_at<M: Trainable>(
+    rows: Tensor<2>,
+    network: &M,
+    batch: &Batch,
+    step: &Step<'_>,
+) -> LossOutput {
+    let logits = network.forward(rows.autodiff());
+    let loss = cross_entropy(logits.clone(), batch.targets(), step.label_smoothing).mean();
+    LossOutput { loss, logits: Some(logits.inner()) }
+}

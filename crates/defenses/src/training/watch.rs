@@ -1,0 +1,79 @@
+//! Robust accuracy after each epoch: for early stopping and against catastrophic overfitting.
+use burn::prelude::*;
+use duress_attacks::Pgd;
+use duress_core::{
+    Attack, Domain, Goal, Oracle, Passes, Problem, Progress, Seed, Status, Threat, WhiteBox, run,
+};
+use duress_models::train::{EpochReport, Verdict, Watch, snapshot};
+use duress_models::{Result, Trainable};
+
+/// Measures the network on held-out samples after each epoch, under PGD.
+///
+/// Never give it test samples: what it measures selects the weights.
+pub struct RobustnessWatch<'a> {
+    /// Rows `[N, F]` in raw units, on the device of the passes.
+    pub rows: Tensor<2>,
+    /// Their labels.
+    pub labels: Vec<usize>,
+    /// Their ids.
+    pub ids: Vec<u64>,
+    /// Input space.
+    pub domain: &'a Domain,
+    /// The threat model to measure under.
+    pub threat: Threat,
+    /// The attack that measures.
+    pub attack: Pgd,
+    /// Stop when the score falls by more than this from one epoch to the next.
+    pub collapse: Option<f64>,
+    /// Seed of the attack's starts.
+    pub seed: Seed,
+    /// Computes the passes.
+    pub passes: &'a Passes,
+    /// Asked whether to stop.
+    pub progress: &'a dyn Progress,
+}
+
+impl<M: Trainable> Watch<M> for RobustnessWatch<'_> {
+    fn epoch(&mut self, network: &M, history: &[EpochReport], due: bool) -> Result<Verdict> {
+        if !due && self.collapse.is_none() {
+            return Ok(Verdict::default());
+        }
+        let frozen = snapshot(network, self.domain)?;
+        let oracle = WhiteBox::new(&frozen, self.passes);
+        let goal = Goal::Untargeted(self.labels.clone());
+        let quiet = Quiet(self.progress);
+        let problem =
+            Problem::new(Oracle::Gradients(&oracle), self.rows.clone(), goal, self.threat.clone())
+                .with_ids(self.ids.clone())
+                .with_seed(self.seed)
+                .with_progress(&quiet);
+        let attack = Attack::Gradient(Box::new(self.attack.clone()));
+        let survived = run(&attack, &problem)?.count(Status::Survived);
+        let score = survived as f64 / self.labels.len().max(1) as f64;
+        Ok(Verdict { score: Some(score), stop: self.collapsed(history, score) })
+    }
+}
+
+impl RobustnessWatch<'_> {
+    /// Compares with the epoch before, which stands in the reports: right after a resume too.
+    fn collapsed(&self, history: &[EpochReport], score: f64) -> Option<String> {
+        let limit = self.collapse?;
+        let before = history.iter().rev().skip(1).find_map(|report| report.score)?;
+        (before - score > limit).then(|| {
+            format!(
+                "catastrophic overfitting: robust accuracy fell from {:.1} % to {:.1} %",
+                100.0 * before,
+                100.0 * score
+            )
+        })
+    }
+}
+
+/// Passes the user's wish to stop on, and no progress of an inner measurement.
+struct Quiet<'a>(&'a dyn Progress);
+
+impl Progress for Quiet<'_> {
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
+}

@@ -1,0 +1,132 @@
+//! Errors of experiments: where they are and what to change.
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What can go wrong with an experiment.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file that cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An experiment that does not parse or contradicts itself.
+    #[error("{}: {reason}", path.display())]
+    Experiment {
+        /// The experiment file.
+        path: PathBuf,
+        /// Which table, which key, what was expected.
+        reason: String,
+    },
+    /// A file of rows that this version cannot read.
+    #[error("{}, line {line}: {reason}", path.display())]
+    Rows {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A run folder that holds another experiment.
+    #[error(
+        "{} holds another run ({what} was {stored}, now {now}); choose another --out or delete it",
+        path.display()
+    )]
+    OtherRun {
+        /// The folder.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// Its value in the folder.
+        stored: String,
+        /// Its value now.
+        now: String,
+    },
+    /// An attack found a point inside a certified ball: one of the two is wrong.
+    #[error(
+        "contradiction on `{model}`, sample {sample}: certified at radius {certified}, \
+         broken by {attack} at distance {distance}"
+    )]
+    Contradiction {
+        /// Name of the model.
+        model: String,
+        /// Id of the sample.
+        sample: u64,
+        /// The certified radius.
+        certified: f64,
+        /// The attack.
+        attack: String,
+        /// Distance of the adversarial point, in the certificate's norm.
+        distance: f64,
+    },
+    /// An error of the vocabulary.
+    #[error(transparent)]
+    Core(#[from] duress_core::Error),
+    /// An error of a data set.
+    #[error(transparent)]
+    Data(#[from] duress_datasets::Error),
+    /// An error of a model or its training.
+    #[error(transparent)]
+    Model(#[from] duress_models::Error),
+    /// An error of a metric: a bug of the evaluation.
+    #[error(transparent)]
+    Metric(#[from] duress_metrics::Error),
+    /// A picture that cannot be drawn.
+    #[error(transparent)]
+    Report(#[from] crate::report::Error),
+    /// A value that cannot be written as JSON.
+    #[error("JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl Error {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+
+    /// Whether the user asked to stop.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(
+            self,
+            Error::Core(duress_core::Error::Cancelled)
+                | Error::Model(duress_models::Error::Core(duress_core::Error::Cancelled))
+        )
+    }
+
+    /// Whether the input is at fault, rather than the machine or the model.
+    #[must_use]
+    pub fn is_bad_input(&self) -> bool {
+        use duress_core::Error as Core;
+        let core = |error: &Core| {
+            !matches!(
+                error,
+                Core::Device(_)
+                    | Core::Cancelled
+                    | Core::Remote(_)
+                    | Core::OutsideBall { .. }
+                    | Core::OutsideDomain { .. }
+                    | Core::Budget { .. }
+            )
+        };
+        match self {
+            Error::Io { .. }
+            | Error::Experiment { .. }
+            | Error::Rows { .. }
+            | Error::OtherRun { .. }
+            | Error::Data(_) => true,
+            Error::Core(error) | Error::Model(duress_models::Error::Core(error)) => core(error),
+            Error::Model(error) => !matches!(error, duress_models::Error::LossNotFinite { .. }),
+            _ => false,
+        }
+    }
+}
+
+/// Shorthand of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

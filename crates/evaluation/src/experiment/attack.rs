@@ -1,0 +1,70 @@
+//! `[[attack]]`: a name of the table of attacks and its hyperparameters.
+use duress_attacks::{ATTACKS, find};
+use duress_core::{Attack, Norm};
+
+use super::text::{effective, one_line, take_name};
+use super::threat::ThreatPlan;
+
+/// One attack with its hyperparameters.
+#[derive(Debug)]
+pub struct AttackPlan {
+    /// Name in rows: that of the table, or `label` where the file gives one.
+    pub label: String,
+    /// Name in the table of attacks.
+    pub name: &'static str,
+    /// The attack.
+    pub attack: Attack,
+    /// All hyperparameters, defaults included.
+    pub config: serde_json::Value,
+    /// Most queries on each sample.
+    pub budget: Option<u64>,
+}
+
+impl AttackPlan {
+    /// Whether the attack runs under threats of this norm.
+    #[must_use]
+    pub fn supports(&self, norm: Norm) -> bool {
+        self.attack.algorithm().norms().contains(&norm)
+    }
+}
+
+pub(super) fn check_all(
+    tables: Vec<toml::Table>,
+    threats: &[ThreatPlan],
+) -> Result<Vec<AttackPlan>, String> {
+    let mut plans: Vec<AttackPlan> = Vec::new();
+    for mut table in tables {
+        let name = take_name(&mut table, "attack")?;
+        let Some(entry) = find(&name) else {
+            let known: Vec<_> = ATTACKS.iter().map(|entry| entry.name).collect();
+            return Err(format!("[[attack]]: no attack `{name}`; known: {}", known.join(", ")));
+        };
+        let at = |reason: &str| format!("in [[attack]] `{name}`: {}", one_line(reason));
+        let label = match table.remove("label") {
+            None => name.clone(),
+            Some(toml::Value::String(label)) if !label.is_empty() => label,
+            Some(other) => return Err(at(&format!("`label` must be a string, got {other}"))),
+        };
+        let budget = match table.remove("budget") {
+            None => None,
+            Some(toml::Value::Integer(budget)) if budget >= 0 => Some(budget as u64),
+            Some(other) => return Err(at(&format!("`budget` must be at least 0, got {other}"))),
+        };
+        let config = effective((entry.defaults)(), &table);
+        let attack = (entry.parse)(table).map_err(|error| at(error.message()))?;
+        if !threats.is_empty() && !threats.iter().any(|threat| entry.norms.contains(&threat.norm)) {
+            let norms: Vec<_> = entry.norms.iter().map(ToString::to_string).collect();
+            let threats: Vec<_> = threats.iter().map(|threat| threat.norm.to_string()).collect();
+            return Err(at(&format!(
+                "it supports {}, the threats are {}",
+                norms.join(", "),
+                threats.join(", ")
+            )));
+        }
+        if plans.iter().any(|plan| plan.label == label) {
+            return Err(at(&format!("a second `{label}`; give it a `label` of its own")));
+        }
+        plans.push(AttackPlan { label, name: entry.name, attack, config, budget });
+    }
+    Ok(plans)
+}

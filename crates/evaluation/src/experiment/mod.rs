@@ -1,0 +1,157 @@
+//! An experiment as a file: data, models, threats, attacks, certifiers.
+mod attack;
+mod certifier;
+mod model;
+mod text;
+mod threat;
+
+use std::path::Path;
+
+use duress_core::Seed;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+pub use attack::AttackPlan;
+pub use certifier::CertifierPlan;
+pub use model::{ModelPlan, Source};
+pub use threat::ThreatPlan;
+
+use crate::{Error, Result};
+use text::one_line;
+
+/// A checked experiment.
+#[derive(Debug)]
+pub struct Experiment {
+    /// Name of the run folder.
+    pub name: String,
+    /// Title of the report.
+    pub title: String,
+    /// Seed of all draws.
+    pub seed: Seed,
+    /// What the models are trained and measured on.
+    pub data: DataPlan,
+    /// The models, each after those it builds on.
+    pub models: Vec<ModelPlan>,
+    /// What the adversary may do.
+    pub threats: Vec<ThreatPlan>,
+    /// The attacks.
+    pub attacks: Vec<AttackPlan>,
+    /// The certifiers.
+    pub certifiers: Vec<CertifierPlan>,
+    /// Whether to measure how adversarial examples transfer between the models.
+    pub transfer: bool,
+    /// SHA-256 of the text.
+    pub digest: String,
+}
+
+/// The data of an experiment.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataPlan {
+    /// Name in the table of data sets.
+    pub name: String,
+    /// Use only so many training samples, from the start.
+    pub train: Option<usize>,
+    /// Use only so many test samples, from the start.
+    pub test: Option<usize>,
+    /// Share of the training samples held out to watch the training.
+    #[serde(default = "tenth")]
+    pub validation: f64,
+}
+
+fn tenth() -> f64 {
+    0.1
+}
+
+/// The file as it stands, tables of algorithms unread.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    title: Option<String>,
+    #[serde(default)]
+    seed: Seed,
+    data: DataPlan,
+    #[serde(default)]
+    model: Vec<model::Table>,
+    #[serde(default)]
+    threat: Vec<ThreatPlan>,
+    #[serde(default)]
+    attack: Vec<toml::Table>,
+    #[serde(default)]
+    certify: Vec<toml::Table>,
+    #[serde(default)]
+    transfer: bool,
+}
+
+impl Experiment {
+    /// Reads and checks an experiment file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a file that cannot be read; [`Error::Experiment`] naming the table and
+    /// the key for everything else.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        Self::parse(&text).map_err(|reason| Error::Experiment { path: path.to_owned(), reason })
+    }
+
+    /// Checks an experiment given as text.
+    ///
+    /// # Errors
+    /// The reason in one line.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err("the file is empty; an experiment needs `name`, `[data]`, `[[model]]`, \
+                        `[[threat]]` and `[[attack]]`"
+                .into());
+        }
+        let file: File = toml::from_str(text).map_err(|error| text::located(&error, text))?;
+        let fits = |name: &str| {
+            !name.is_empty()
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+                && !name.starts_with('.')
+        };
+        if !fits(&file.name) {
+            let name = &file.name;
+            return Err(format!("`name` must be letters, digits, `-`, `_`, `.`, got `{name}`"));
+        }
+        if !(0.0..1.0).contains(&file.data.validation) {
+            let got = file.data.validation;
+            return Err(format!("[data]: `validation` must be in [0, 1), got {got}"));
+        }
+        for (key, limit) in [("train", file.data.train), ("test", file.data.test)] {
+            if limit == Some(0) {
+                return Err(format!("[data]: `{key}` must be at least 1, got 0"));
+            }
+        }
+        duress_datasets::find(&file.data.name)
+            .map_err(|error| one_line(&format!("[data]: {error}")))?;
+        if file.model.is_empty() {
+            return Err("an experiment needs at least one [[model]]".into());
+        }
+        let models = model::check_all(file.model)?;
+        let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
+        let threats = threat::check_all(file.threat)?;
+        let attacks = attack::check_all(file.attack, &threats)?;
+        let certifiers = certifier::check_all(file.certify, &names)?;
+        if attacks.is_empty() != threats.is_empty() {
+            return Err("[[attack]] and [[threat]] need each other".into());
+        }
+        if file.transfer && attacks.is_empty() {
+            return Err("`transfer` needs an [[attack]]".into());
+        }
+        let digest = Sha256::digest(text.as_bytes());
+        Ok(Self {
+            title: file.title.unwrap_or_else(|| file.name.clone()),
+            name: file.name,
+            seed: file.seed,
+            data: file.data,
+            models,
+            threats,
+            attacks,
+            certifiers,
+            transfer: file.transfer,
+            digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! `[[model]]`: a network to train, a classifier behind a transformation, or an ensemble.
+use duress_defenses::{DEFENSES, Defense, TrainingDefense, Transformation, VotingEnsemble, find};
+use duress_models::{Architecture, Recipe};
+use serde::Deserialize;
+
+use super::text::{effective, one_line, take_name};
+
+/// One model of an experiment.
+#[derive(Debug)]
+pub struct ModelPlan {
+    /// Name in rows.
+    pub name: String,
+    /// How it comes about.
+    pub source: Source,
+    /// Name of its defence, `none` without one.
+    pub defense: &'static str,
+    /// All hyperparameters of the defence, defaults included.
+    pub config: serde_json::Value,
+}
+
+/// How a model comes about.
+#[derive(Debug)]
+pub enum Source {
+    /// A network is trained.
+    Trained {
+        /// Its layers.
+        architecture: Architecture,
+        /// How it is trained.
+        recipe: Box<Recipe>,
+        /// What training minimises; the plain cross-entropy if missing.
+        defense: Option<Box<dyn TrainingDefense>>,
+    },
+    /// Another model's input is transformed.
+    Wrapped {
+        /// Name of the other model.
+        base: String,
+        /// The transformation.
+        transformation: Box<dyn Transformation>,
+    },
+    /// Other models vote.
+    Voting {
+        /// Names of the others.
+        members: Vec<String>,
+        /// How they vote.
+        ensemble: VotingEnsemble,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Table {
+    name: String,
+    architecture: Option<Architecture>,
+    recipe: Option<Recipe>,
+    base: Option<String>,
+    members: Option<Vec<String>>,
+    defense: Option<toml::Table>,
+}
+
+pub(super) fn check_all(tables: Vec<Table>) -> Result<Vec<ModelPlan>, String> {
+    let mut plans: Vec<ModelPlan> = Vec::new();
+    for table in tables {
+        let at = format!("[[model]] `{}`", table.name);
+        if table.name.is_empty() || plans.iter().any(|plan| plan.name == table.name) {
+            return Err(format!("{at}: `name` must be given once and not be empty"));
+        }
+        let known: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
+        let plan = check(table, &known).map_err(|reason| format!("{at}: {reason}"))?;
+        plans.push(plan);
+    }
+    Ok(plans)
+}
+
+fn check(table: Table, known: &[&str]) -> Result<ModelPlan, String> {
+    let name = table.name;
+    let (defense, label, config) = match table.defense {
+        None => (None, "none", serde_json::Value::Null),
+        Some(given) => {
+            let (defense, label, config) = parse_defense(given)?;
+            (Some(defense), label, config)
+        }
+    };
+    let there = |model: &String| match known.contains(&model.as_str()) {
+        true => Ok(()),
+        false => Err(format!("no model `{model}` before it; there are: {}", known.join(", "))),
+    };
+    let source = match (table.architecture, table.base, table.members, defense) {
+        (Some(architecture), None, None, defense) => {
+            let defense = match defense {
+                None => None,
+                Some(Defense::Training(defense)) => Some(defense),
+                Some(_) => return Err(format!("`{label}` is no training: it needs {OTHERS}")),
+            };
+            let recipe = table.recipe.unwrap_or_default();
+            recipe.check().map_err(|error| one_line(&error.to_string()))?;
+            return Ok(ModelPlan {
+                name,
+                source: Source::Trained { architecture, recipe: Box::new(recipe), defense },
+                defense: label,
+                config,
+            });
+        }
+        (None, Some(base), None, Some(Defense::Transformation(transformation))) => {
+            there(&base)?;
+            Source::Wrapped { base, transformation }
+        }
+        (None, None, Some(members), Some(Defense::Ensemble(ensemble))) => {
+            members.iter().try_for_each(there)?;
+            if members.is_empty() {
+                return Err("`members` must name at least one model".into());
+            }
+            Source::Voting { members, ensemble }
+        }
+        _ => {
+            return Err(format!(
+                "give either `architecture` (with a training defence or none) or {OTHERS}"
+            ));
+        }
+    };
+    match table.recipe {
+        Some(_) => Err("`recipe` belongs to a model with an `architecture`".into()),
+        None => Ok(ModelPlan { name, source, defense: label, config }),
+    }
+}
+
+const OTHERS: &str =
+    "`base` with a transformation as `defense`, or `members` with `defense.name = \"ensemble\"`";
+
+fn parse_defense(
+    mut table: toml::Table,
+) -> Result<(Defense, &'static str, serde_json::Value), String> {
+    let name = take_name(&mut table, "model.defense")
+        .map_err(|e| e.replace("[[", "[").replace("]]", "]"))?;
+    let Some(entry) = find(&name) else {
+        let known: Vec<_> = DEFENSES.iter().map(|entry| entry.name).collect();
+        return Err(format!("no defence `{name}`; known: {}", known.join(", ")));
+    };
+    let config = effective((entry.defaults)(), &table);
+    let at = |reason: &str| format!("defence `{name}`: {}", one_line(reason));
+    let defense = (entry.parse)(table).map_err(|error| at(error.message()))?;
+    if let Defense::Training(defense) = &defense {
+        defense.check().map_err(|error| at(&error.to_string()))?;
+    }
+    Ok((defense, entry.name, config))
+}

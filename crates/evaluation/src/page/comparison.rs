@@ -1,0 +1,153 @@
+//! One line a model: clean, robust, certified, cost.
+use std::fmt::Write as _;
+
+use duress_core::Norm;
+use duress_metrics::{Confidence, Proportion};
+
+use crate::report::{Cell, Table};
+use crate::row::{Measured, Row};
+
+/// Accuracy under one threat, or certified at one radius.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// Norm of the ball.
+    pub norm: Norm,
+    /// Its radius.
+    pub radius: f64,
+    /// Samples that are correct there.
+    pub accuracy: Proportion,
+}
+
+impl Column {
+    /// Norm and radius, as in `linf 0.1`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("{} {}", self.norm, short(self.radius))
+    }
+}
+
+/// What a run found about one model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// Name of the model.
+    pub model: String,
+    /// Name of its defence.
+    pub defense: String,
+    /// Accuracy without an adversary.
+    pub clean: Proportion,
+    /// Worst case over attacks, at the headline of each threat.
+    pub robust: Vec<Column>,
+    /// Certified accuracy at each radius.
+    pub certified: Vec<Column>,
+    /// Seconds of the training.
+    pub training_seconds: f64,
+    /// Seconds of all attacks.
+    pub attack_seconds: f64,
+    /// Forward and backward passes of all attacks, for each sample.
+    pub passes: f64,
+}
+
+pub(super) fn of(rows: &[Row]) -> Vec<Comparison> {
+    let mut models: Vec<Comparison> = Vec::new();
+    for row in rows {
+        let share = |count: u64| Proportion::new(count, row.samples).unwrap_or_default();
+        if let Measured::Clean { correct, defense, training_seconds, .. } = &row.measured {
+            models.push(Comparison {
+                model: row.model.clone(),
+                defense: defense.clone(),
+                clean: share(*correct),
+                robust: Vec::new(),
+                certified: Vec::new(),
+                training_seconds: *training_seconds,
+                attack_seconds: 0.0,
+                passes: 0.0,
+            });
+        }
+        let Some(model) = models.iter_mut().find(|model| model.model == row.model) else {
+            continue;
+        };
+        match &row.measured {
+            Measured::Attack { .. } => {
+                model.attack_seconds += row.seconds;
+                model.passes += (row.forwards + row.backwards) as f64 / row.samples.max(1) as f64;
+            }
+            Measured::WorstCase { norm, epsilon, headline: true, robust_correct, .. } => {
+                let accuracy = share(*robust_correct);
+                model.robust.push(Column { norm: *norm, radius: *epsilon, accuracy });
+            }
+            Measured::Certified { norm, radii, certified_correct, .. } => {
+                for (&radius, &count) in radii.iter().zip(certified_correct) {
+                    let accuracy = share(count);
+                    model.certified.push(Column { norm: *norm, radius, accuracy });
+                }
+            }
+            _ => {}
+        }
+    }
+    models
+}
+
+/// The table of the report.
+pub(super) fn table(models: &[Comparison]) -> Table {
+    let robust = titles(models, |model| &model.robust);
+    let certified = titles(models, |model| &model.certified);
+    let mut columns = vec!["model".to_string(), "defence".into(), "clean".into()];
+    columns.extend(robust.iter().map(|title| format!("robust, {title}")));
+    columns.extend(certified.iter().map(|title| format!("certified, {title}")));
+    columns.extend(["training, s".into(), "passes a sample".into()]);
+    let rows = models.iter().map(|model| {
+        let mut cells =
+            vec![Cell::text(&model.model), Cell::text(&model.defense), Cell::rate(model.clean)];
+        for (titles, own) in [(&robust, &model.robust), (&certified, &model.certified)] {
+            cells.extend(titles.iter().map(|title| find(own, title)));
+        }
+        cells.push(Cell::text(format!("{:.1}", model.training_seconds)));
+        cells.push(Cell::text(format!("{:.0}", model.passes)));
+        cells
+    });
+    Table {
+        caption: "Robust: correct in the worst case over all attacks, sample by sample. \
+                  Certified: correct, and no perturbation of that length can change it. Small \
+                  print: 95 % Wilson intervals. Passes: forward and backward passes of all \
+                  attacks."
+            .into(),
+        columns,
+        rows: rows.collect(),
+    }
+}
+
+fn titles(models: &[Comparison], columns: impl Fn(&Comparison) -> &[Column]) -> Vec<String> {
+    let mut titles: Vec<String> = Vec::new();
+    for column in models.iter().flat_map(|model| columns(model)) {
+        if !titles.contains(&column.title()) {
+            titles.push(column.title());
+        }
+    }
+    titles
+}
+
+fn find(columns: &[Column], title: &str) -> Cell {
+    let own = columns.iter().find(|column| column.title() == title);
+    own.map_or_else(|| Cell::text("–"), |column| Cell::rate(column.accuracy))
+}
+
+/// A rate with its 95 % Wilson interval, as in `71.3 % [66.4, 75.8]`.
+#[must_use]
+pub fn percent(accuracy: Proportion) -> String {
+    let Some(rate) = accuracy.rate() else { return "–".into() };
+    let mut text = format!("{:.1} %", 100.0 * rate);
+    if let Some(interval) = accuracy.wilson(Confidence::P95) {
+        let (low, high) = (100.0 * interval.lower, 100.0 * interval.upper);
+        let _ = write!(text, " [{low:.1}, {high:.1}]");
+    }
+    text
+}
+
+/// A radius as people write it: `k/255` where it is one.
+pub(super) fn short(radius: f64) -> String {
+    let steps = radius * 255.0;
+    if radius > 0.0 && (steps - steps.round()).abs() < 1e-9 && steps.round() <= 64.0 {
+        return format!("{}/255", steps.round());
+    }
+    format!("{radius}")
+}

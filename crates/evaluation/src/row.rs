@@ -1,0 +1,182 @@
+//! What a run writes: one row a measurement, one line a sample.
+use std::collections::BTreeMap;
+
+use duress_core::Norm;
+use serde::{Deserialize, Serialize};
+
+/// Raised when a field changes its meaning.
+pub const SCHEMA: u32 = 1;
+
+/// One line of `rows.jsonl`: counts, and everything needed to repeat them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// [`SCHEMA`] of the writer.
+    pub schema: u32,
+    /// What was measured: unique within a run.
+    pub key: String,
+    /// Name of the experiment.
+    pub experiment: String,
+    /// Name of the model.
+    pub model: String,
+    /// SHA-256 of its weights, or of what it is made of.
+    pub model_digest: String,
+    /// Data set and part, with the number of samples if limited.
+    pub data: String,
+    /// SHA-256 of the samples.
+    pub data_digest: String,
+    /// Samples measured.
+    pub samples: u64,
+    /// Seed of all draws.
+    pub seed: u64,
+    /// Where it ran.
+    pub device: String,
+    /// Version of duress.
+    pub version: String,
+    /// Wall-clock seconds of the measurement.
+    pub seconds: f64,
+    /// Forward passes of single samples.
+    pub forwards: u64,
+    /// Backward passes of single samples.
+    pub backwards: u64,
+    /// The measurement.
+    #[serde(flatten)]
+    pub measured: Measured,
+}
+
+/// What a row measured. Counts are of the row's samples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Measured {
+    /// A model and its accuracy without an adversary.
+    Clean {
+        /// Samples classified correctly.
+        correct: u64,
+        /// Name of the defence.
+        defense: String,
+        /// Its hyperparameters.
+        defense_config: serde_json::Value,
+        /// Architecture and recipe, or the models it is made of.
+        source: serde_json::Value,
+        /// Trained parameters.
+        parameters: u64,
+        /// Epochs of the training.
+        epochs: u32,
+        /// Seconds of the training, 0 where nothing was trained.
+        training_seconds: f64,
+        /// Why the training stopped before its last epoch.
+        stopped: Option<String>,
+    },
+    /// One attack at one radius.
+    Attack {
+        /// Label of the attack in the experiment.
+        attack: String,
+        /// Name of the attack.
+        algorithm: String,
+        /// Its hyperparameters, defaults included.
+        config: serde_json::Value,
+        /// Norm of the ball.
+        norm: Norm,
+        /// Its radius, in units of the raw input.
+        epsilon: f64,
+        /// Most queries on each sample.
+        budget: Option<u64>,
+        /// Samples classified correctly without an adversary.
+        clean_correct: u64,
+        /// Of these, the samples the attack did not break.
+        robust_correct: u64,
+        /// Mean cross-entropy at the returned points of all samples.
+        adversarial_loss: Option<f64>,
+        /// Median distance of the broken samples, in the norm.
+        median_distance: Option<f64>,
+    },
+    /// The worst case over all attacks of the norm, sample by sample.
+    WorstCase {
+        /// Norm of the ball.
+        norm: Norm,
+        /// Its radius.
+        epsilon: f64,
+        /// Whether this is the radius of the comparison table.
+        headline: bool,
+        /// The attacks, by label.
+        attacks: Vec<String>,
+        /// Samples classified correctly without an adversary.
+        clean_correct: u64,
+        /// Samples that no attack broke at this radius or a smaller one.
+        robust_correct: u64,
+        /// Samples broken, by the first attack that did.
+        broken_by: BTreeMap<String, u64>,
+    },
+    /// Certificates of one certifier.
+    Certified {
+        /// Name of the certifier.
+        certifier: String,
+        /// Its hyperparameters, defaults included.
+        config: serde_json::Value,
+        /// Norm of the certified balls.
+        norm: Norm,
+        /// Radii, in units of the raw input.
+        radii: Vec<f64>,
+        /// Samples that are correct and certified at each radius or more.
+        certified_correct: Vec<u64>,
+        /// Samples on which the certifier abstained.
+        abstained: u64,
+        /// Mean certified radius, 0 for wrong and abstaining samples.
+        average_radius: f64,
+        /// Probability that a certificate is wrong, for each sample.
+        failure_probability: f64,
+    },
+    /// Adversarial examples of this row's model, handed to another model.
+    Transfer {
+        /// The other model.
+        target: String,
+        /// Label of the attack that made them.
+        attack: String,
+        /// Norm of the ball.
+        norm: Norm,
+        /// Its radius.
+        epsilon: f64,
+        /// Samples that both models classify correctly.
+        both_correct: u64,
+        /// Of these, the samples whose adversarial example the other model gets wrong.
+        fooled: u64,
+    },
+}
+
+/// One line of `samples.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampleRow {
+    /// Key of the [`Row`] it belongs to.
+    pub key: String,
+    /// Name of the model.
+    pub model: String,
+    /// Label of the attack or name of the certifier; `worst-case` over the attacks.
+    pub attack: String,
+    /// Norm of the ball.
+    pub norm: Norm,
+    /// Its radius; the certified radius of a certificate.
+    pub epsilon: f64,
+    /// Position in the data set's original order.
+    pub index: u64,
+    /// The label.
+    pub label: usize,
+    /// Prediction without an adversary; `None` where a certifier abstains.
+    pub predicted: Option<usize>,
+    /// Its softmax probability, where an attack measured it.
+    pub confidence: Option<f32>,
+    /// Whether that is the label.
+    pub clean_correct: bool,
+    /// Whether it is correct and was not broken (or is certified at a radius above 0).
+    pub robust: bool,
+    /// The attack that broke it first.
+    pub broken_by: Option<String>,
+    /// Distance at which it was broken, in the norm.
+    pub distance: Option<f64>,
+    /// Prediction at the point the attack returned.
+    pub adversarial: Option<usize>,
+    /// Its softmax probability.
+    pub adversarial_confidence: Option<f32>,
+    /// Queries spent on it.
+    pub queries: u64,
+    /// Gradients taken of it.
+    pub gradients: u64,
+}

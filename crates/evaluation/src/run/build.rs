@@ -1,0 +1,338 @@
+//! Makes the models of an experiment, and measures them without an adversary.
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use burn::prelude::*;
+use duress_attacks::Pgd;
+use duress_core::{Classifier, GradientOracle, Norm, Surrogate, Threat, WhiteBox, predictions};
+use duress_datasets::Dataset;
+use duress_defenses::{RobustnessWatch, TrainingDefense};
+use duress_models::train::{EpochReport, Run, Watch};
+use duress_models::{
+    Accuracy, Architecture, Card, Ensemble, Model, Network, Objective, Recipe, Standard,
+    TrainingData, train,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::journal::write_whole;
+use super::{Cost, Journal, Runner};
+use crate::experiment::{ModelPlan, Source};
+use crate::row::{Measured, SampleRow};
+use crate::{Error, Result};
+
+/// A model that is ready to be attacked.
+pub(super) struct Built {
+    pub(super) name: String,
+    pub(super) digest: String,
+    pub(super) classifier: Arc<dyn Classifier>,
+    /// What an adversary differentiates where the classifier itself has no gradient of use.
+    stand_in: Option<Arc<dyn Classifier>>,
+    /// Prediction at each test sample.
+    pub(super) predicted: Vec<usize>,
+    training: Training,
+}
+
+/// What the training of a model left behind.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Training {
+    parameters: u64,
+    seconds: f64,
+    stopped: Option<String>,
+    history: Vec<EpochReport>,
+}
+
+impl Built {
+    /// Runs `work` with the best gradient access an adversary has.
+    pub(super) fn with_oracle<T>(
+        &self,
+        passes: &duress_core::Passes,
+        work: impl FnOnce(&dyn GradientOracle) -> T,
+    ) -> T {
+        match &self.stand_in {
+            None => work(&WhiteBox::new(self.classifier.as_ref(), passes)),
+            Some(other) => work(&Surrogate::new(self.classifier.as_ref(), other.as_ref(), passes)),
+        }
+    }
+}
+
+/// The averaged probabilities of an ensemble, owned.
+struct Averaged(Arc<Ensemble>);
+
+impl Classifier for Averaged {
+    fn domain(&self) -> &duress_core::Domain {
+        self.0.domain()
+    }
+
+    fn classes(&self) -> usize {
+        self.0.classes()
+    }
+
+    fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+        self.0.averaged().forward(rows)
+    }
+}
+
+impl Runner<'_> {
+    /// Builds a model and writes its row.
+    pub(super) fn build(
+        &self,
+        plan: &ModelPlan,
+        others: &[Built],
+        journal: &mut Journal,
+    ) -> Result<Built> {
+        let mut built = self.assemble(plan, others)?;
+        let mut cost = Cost::begin();
+        let test = &self.data.test;
+        let passes = self.context.passes;
+        for batch in test.batches(BATCH) {
+            let logits = passes.logits(built.classifier.as_ref(), batch.rows(passes.device()))?;
+            built.predicted.extend(predictions(logits)?.into_iter().map(|(class, _)| class));
+        }
+        cost.forwards = test.len() as u64;
+        let key = format!("{}/clean", built.name);
+        if journal.has(&key) {
+            return Ok(built);
+        }
+        let correct = |index: &usize| built.predicted[*index] == test.labels()[*index];
+        let measured = Measured::Clean {
+            correct: (0..test.len()).filter(correct).count() as u64,
+            defense: plan.defense.into(),
+            defense_config: plan.config.clone(),
+            source: describe(&plan.source),
+            parameters: built.training.parameters,
+            epochs: built.training.history.len() as u32,
+            training_seconds: built.training.seconds,
+            stopped: built.training.stopped.clone(),
+        };
+        let samples: Vec<SampleRow> = (0..test.len())
+            .map(|index| SampleRow {
+                key: key.clone(),
+                model: built.name.clone(),
+                attack: "none".into(),
+                norm: Norm::Linf,
+                epsilon: 0.0,
+                index: test.ids()[index],
+                label: test.labels()[index],
+                predicted: Some(built.predicted[index]),
+                confidence: None,
+                clean_correct: correct(&index),
+                robust: correct(&index),
+                broken_by: None,
+                distance: None,
+                adversarial: None,
+                adversarial_confidence: None,
+                queries: 1,
+                gradients: 0,
+            })
+            .collect();
+        let row = self.row(key, &built, &cost, measured);
+        self.context.observer.row(&row);
+        journal.append(row, &samples)?;
+        Ok(built)
+    }
+
+    fn assemble(&self, plan: &ModelPlan, others: &[Built]) -> Result<Built> {
+        let find = |name: &String| {
+            let known = others.iter().find(|other| &other.name == name);
+            known.ok_or_else(|| Error::Experiment {
+                path: PathBuf::from(&self.experiment.name),
+                reason: format!("[[model]] `{}`: no model `{name}` before it", plan.name),
+            })
+        };
+        let built = |digest, classifier, stand_in, training| Built {
+            name: plan.name.clone(),
+            digest,
+            classifier,
+            stand_in,
+            predicted: Vec::new(),
+            training,
+        };
+        match &plan.source {
+            Source::Trained { architecture, recipe, defense } => {
+                let (model, training) =
+                    self.train(plan, architecture, recipe, defense.as_deref())?;
+                Ok(built(model.digest()?, Arc::new(model), None, training))
+            }
+            Source::Wrapped { base, transformation } => {
+                let base = find(base)?;
+                let classifier = transformation.wrap(Arc::clone(&base.classifier))?;
+                let digest = digest(&[&base.digest, plan.defense, &plan.config.to_string()]);
+                Ok(built(digest, Arc::from(classifier), None, Training::default()))
+            }
+            Source::Voting { members, ensemble } => {
+                let members: Vec<&Built> = members.iter().map(find).collect::<Result<_>>()?;
+                let boxed = |member: &&Built| -> Box<dyn Classifier> {
+                    Box::new(Arc::clone(&member.classifier))
+                };
+                let voting = Arc::new(ensemble.combine(members.iter().map(boxed).collect())?);
+                let config = plan.config.to_string();
+                let mut parts = vec![plan.defense, &config];
+                parts.extend(members.iter().map(|member| member.digest.as_str()));
+                let stand_in: Option<Arc<dyn Classifier>> = match ensemble.majority {
+                    true => Some(Arc::new(Averaged(Arc::clone(&voting)))),
+                    false => None,
+                };
+                Ok(built(digest(&parts), voting, stand_in, Training::default()))
+            }
+        }
+    }
+
+    /// The trained model, from the cache if it is there.
+    fn train(
+        &self,
+        plan: &ModelPlan,
+        architecture: &Architecture,
+        recipe: &Recipe,
+        defense: Option<&dyn TrainingDefense>,
+    ) -> Result<(Model, Training)> {
+        let (train_data, context) = (&self.data.train, self.context);
+        let (domain, classes) = (train_data.domain(), train_data.class_names().len());
+        let objective: &dyn Objective<Network> =
+            defense.map_or(&Standard as &dyn Objective<Network>, TrainingDefense::objective);
+        let objective_name = Objective::<Network>::name(objective).to_owned();
+        let key = digest(&[
+            &serde_json::to_string(architecture)?,
+            &serde_json::to_string(recipe)?,
+            &objective_name,
+            &plan.config.to_string(),
+            train_data.digest(),
+            self.data.validation.digest(),
+            &self.experiment.seed.0.to_string(),
+            &context.device,
+            env!("CARGO_PKG_VERSION"),
+        ]);
+        let stem = context.cache.join(format!("{}-{}", plan.name, &key[..16]));
+        let (weights, log) = (stem.with_extension("safetensors"), stem.with_extension("json"));
+        let device = context.passes.device();
+        if weights.exists() && log.exists() {
+            let text = fs::read_to_string(&log).map_err(Error::io(&log))?;
+            context.observer.note(&format!("{}: trained before, {}", plan.name, weights.display()));
+            return Ok((Model::load(&weights, device)?, serde_json::from_str(&text)?));
+        }
+        fs::create_dir_all(&context.cache).map_err(Error::io(&context.cache))?;
+
+        context.observer.note(&format!(
+            "{}: training {} on {} samples, {} epochs, {objective_name}",
+            plan.name,
+            architecture.name(),
+            train_data.len(),
+            recipe.epochs
+        ));
+        let network = architecture.init(domain, classes, self.experiment.seed, device)?;
+        let checkpoint = stem.with_extension("checkpoint");
+        let mut watch = self.watch(recipe, defense)?;
+        let run = Run {
+            passes: context.passes,
+            watch: watch.as_mut().map(|watch| watch as &mut dyn Watch<Network>),
+            checkpoint: Some(&checkpoint),
+            progress: context.observer,
+        };
+        let samples = TrainingData {
+            rows: train_data.values(),
+            labels: train_data.labels(),
+            ids: train_data.ids(),
+            domain,
+            classes,
+        };
+        let trained = train(&network, objective, &samples, recipe, run)?;
+
+        let mut card = Card::new(architecture.clone(), domain.clone(), classes);
+        card.class_names = train_data.class_names().to_vec();
+        card.recipe = Some(recipe.clone());
+        card.objective = Some(objective_name);
+        card.objective_parameters = objective.parameters();
+        card.data = Some(train_data.name().to_owned());
+        card.data_digest = Some(train_data.digest().to_owned());
+        card.seed = Some(self.experiment.seed);
+        card.epochs = Some(trained.history.len() as u32);
+        let mut model = Model::new(trained.chosen(), card.clone())?;
+        card.clean_accuracy = Some(self.accuracy(&model, &self.data.test)?);
+        model = model.with_card(card)?;
+        let training = Training {
+            parameters: architecture.parameters(domain, classes)?,
+            seconds: trained.history.iter().map(|report| report.seconds).sum(),
+            stopped: trained.stopped.clone(),
+            history: trained.history.clone(),
+        };
+        model.save(&weights)?;
+        write_whole(&log, serde_json::to_string_pretty(&training)?.as_bytes())?;
+        // The model is safe: the way there is no longer needed.
+        if checkpoint.exists() {
+            fs::remove_file(&checkpoint).map_err(Error::io(&checkpoint))?;
+        }
+        Ok((model, training))
+    }
+
+    /// Who watches the training: on validation samples for early stopping, else on a slice of the
+    /// training samples for a collapse.
+    fn watch<'s>(
+        &'s self,
+        recipe: &Recipe,
+        defense: Option<&dyn TrainingDefense>,
+    ) -> Result<Option<RobustnessWatch<'s>>> {
+        let collapse = defense.and_then(TrainingDefense::collapse);
+        if collapse.is_none() && recipe.early_stop.is_none() {
+            return Ok(None);
+        }
+        let source = if self.data.validation.is_empty() || recipe.early_stop.is_none() {
+            &self.data.train
+        } else {
+            &self.data.validation
+        };
+        let slice = source.take(source.len().min(WATCHED));
+        let threat = match defense.and_then(TrainingDefense::threat) {
+            Some(threat) => threat,
+            None => Threat::new(Norm::Linf, 0.0)?,
+        };
+        Ok(Some(RobustnessWatch {
+            rows: slice.rows(0..slice.len(), self.context.passes.device()),
+            labels: slice.labels().to_vec(),
+            ids: slice.ids().to_vec(),
+            domain: self.data.train.domain(),
+            threat,
+            attack: Pgd { steps: 10, step_size: 0.25, ..Pgd::paper() },
+            collapse,
+            seed: self.experiment.seed,
+            passes: self.context.passes,
+            progress: self.context.observer,
+        }))
+    }
+
+    fn accuracy(&self, model: &dyn Classifier, data: &Dataset) -> Result<Accuracy> {
+        let passes = self.context.passes;
+        let mut correct = 0;
+        for batch in data.batches(BATCH) {
+            let got = predictions(passes.logits(model, batch.rows(passes.device()))?)?;
+            let hits = got.iter().zip(batch.labels);
+            correct += hits.filter(|((class, _), label)| class == *label).count() as u64;
+        }
+        Ok(Accuracy { correct, samples: data.len() as u64 })
+    }
+}
+
+/// Samples of a pass over a data set.
+pub(super) const BATCH: usize = 1024;
+
+/// Samples a watch measures after each epoch.
+const WATCHED: usize = 256;
+
+fn describe(source: &Source) -> serde_json::Value {
+    match source {
+        Source::Trained { architecture, recipe, .. } => {
+            serde_json::json!({ "architecture": architecture, "recipe": recipe })
+        }
+        Source::Wrapped { base, .. } => serde_json::json!({ "base": base }),
+        Source::Voting { members, .. } => serde_json::json!({ "members": members }),
+    }
+}
+
+pub(super) fn digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

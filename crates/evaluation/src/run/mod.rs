@@ -1,0 +1,151 @@
+//! Runs an experiment: trains, attacks, certifies, and writes rows as it goes.
+mod attack;
+mod build;
+mod certify;
+mod data;
+mod journal;
+mod transfer;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use duress_core::{Passes, Progress};
+use duress_datasets::Folders;
+
+pub(crate) use journal::write_whole;
+pub use journal::{Identity, Journal};
+pub(crate) use transfer::{Adversarial, CLEAN};
+
+use crate::experiment::Experiment;
+use crate::row::{Measured, Row, SCHEMA};
+use crate::{Check, Result, self_checks};
+use build::Built;
+use data::Data;
+
+/// Hears what a run measures while it runs.
+pub trait Observer: Progress {
+    /// A row was written, or found from an earlier start of the same run.
+    fn row(&self, row: &Row) {
+        let _ = row;
+    }
+
+    /// All rows of a model are there.
+    fn model_done(&self, rows: &[Row], model: &str) {
+        let _ = (rows, model);
+    }
+}
+
+impl Observer for duress_core::Silent {}
+
+/// Where and with what a run runs.
+pub struct Context<'a> {
+    /// The run's folder: rows, samples, adversarial rows. An unfinished run in it goes on.
+    pub out: PathBuf,
+    /// Trained models, kept between runs.
+    pub cache: PathBuf,
+    /// Where data sets are looked for.
+    pub folders: Folders,
+    /// Name of the device, for rows.
+    pub device: String,
+    /// Computes the passes.
+    pub passes: &'a Passes,
+    /// Hears of progress.
+    pub observer: &'a dyn Observer,
+    /// The command to repeat the run.
+    pub command: String,
+}
+
+/// What a run found.
+#[derive(Debug)]
+pub struct Summary {
+    /// All rows, in the order they were measured.
+    pub rows: Vec<Row>,
+    /// What speaks against trusting them.
+    pub checks: Vec<Check>,
+}
+
+/// Runs `experiment`, or what is left of it.
+///
+/// # Errors
+/// Wrong input; a model that cannot be attacked; [`crate::Error::Contradiction`]; a cancelled run,
+/// whose finished rows stay and which the same call continues.
+pub fn run(experiment: &Experiment, context: &Context<'_>) -> Result<Summary> {
+    let data = Data::load(experiment, context)?;
+    let runner = Runner { experiment, context, data };
+    let mut journal = Journal::open(&context.out, &runner.identity())?;
+    runner.keep_clean_rows(&journal)?;
+    let mut models: Vec<Built> = Vec::new();
+    for plan in &experiment.models {
+        let built = runner.build(plan, &models, &mut journal)?;
+        runner.attack(&built, &mut journal)?;
+        runner.certify(&built, &mut journal)?;
+        runner.contradictions(&built, &journal)?;
+        context.observer.model_done(journal.rows(), &built.name);
+        models.push(built);
+    }
+    if experiment.transfer {
+        runner.transfer(&models, &mut journal)?;
+    }
+    let checks = self_checks(journal.rows());
+    Ok(Summary { rows: journal.into_rows(), checks })
+}
+
+/// One run.
+struct Runner<'a> {
+    experiment: &'a Experiment,
+    context: &'a Context<'a>,
+    data: Data,
+}
+
+/// What a measurement cost.
+struct Cost {
+    begun: Instant,
+    forwards: u64,
+    backwards: u64,
+}
+
+impl Cost {
+    fn begin() -> Self {
+        Self { begun: Instant::now(), forwards: 0, backwards: 0 }
+    }
+}
+
+impl Runner<'_> {
+    /// What must be the same for a run to go on in a folder.
+    fn identity(&self) -> journal::Identity {
+        journal::Identity {
+            schema: SCHEMA,
+            experiment: self.experiment.name.clone(),
+            digest: self.experiment.digest.clone(),
+            data_digest: self.data.test.digest().to_owned(),
+            device: self.context.device.clone(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            title: self.experiment.title.clone(),
+            command: self.context.command.clone(),
+            domain: self.data.test.domain().clone(),
+            class_names: self.data.test.class_names().to_vec(),
+            feature_names: self.data.test.feature_names().to_vec(),
+        }
+    }
+
+    /// A row on all test samples.
+    fn row(&self, key: String, model: &Built, cost: &Cost, measured: Measured) -> Row {
+        Row {
+            schema: SCHEMA,
+            key,
+            experiment: self.experiment.name.clone(),
+            model: model.name.clone(),
+            model_digest: model.digest.clone(),
+            data: self.data.test.name().to_owned(),
+            data_digest: self.data.test.digest().to_owned(),
+            samples: self.data.test.len() as u64,
+            seed: self.experiment.seed.0,
+            device: self.context.device.clone(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            seconds: cost.begun.elapsed().as_secs_f64(),
+            forwards: cost.forwards,
+            backwards: cost.backwards,
+            measured,
+        }
+    }
+}

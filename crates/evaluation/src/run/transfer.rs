@@ -1,0 +1,131 @@
+//! Adversarial rows on disk, and how those of one model do on another.
+use std::path::{Path, PathBuf};
+
+use burn::prelude::*;
+use duress_core::predictions;
+use duress_datasets::Dataset;
+use safetensors::{
+    SafeTensors,
+    tensor::{Dtype, TensorView},
+};
+
+use super::attack::attack_key;
+use super::build::{BATCH, digest};
+use super::journal::write_whole;
+use super::{Built, Cost, Journal, Runner};
+use crate::row::Measured;
+use crate::{Error, Result};
+
+/// The rows an attack returned on all test samples, `[N, F]`.
+pub(crate) struct Adversarial<'a> {
+    pub(super) key: &'a str,
+    pub(super) test: &'a Dataset,
+    pub(super) values: &'a [f32],
+}
+
+/// The key under which the clean rows are kept.
+pub(crate) const CLEAN: &str = "clean";
+
+impl Adversarial<'_> {
+    /// Writes the rows into the run's folder.
+    pub(super) fn save(&self, folder: &Path) -> Result<()> {
+        let path = path(folder, self.key);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(Error::io(parent))?;
+        }
+        let bytes: Vec<u8> = self.values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let shape = vec![self.test.len(), self.test.features()];
+        let fault = |reason: String| Error::Rows { path: path.clone(), line: 0, reason };
+        let view = TensorView::new(Dtype::F32, shape, &bytes).map_err(|e| fault(e.to_string()))?;
+        let about = [("key".to_string(), self.key.to_string())].into();
+        let file = safetensors::serialize([("adversarial", view)], Some(about))
+            .map_err(|error| fault(error.to_string()))?;
+        write_whole(&path, &file)
+    }
+
+    /// The rows of measurement `key`, if they were kept.
+    pub(crate) fn load(folder: &Path, key: &str) -> Result<Option<Vec<f32>>> {
+        let path = path(folder, key);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
+        let fault = |reason: String| Error::Rows { path: path.clone(), line: 0, reason };
+        let file = SafeTensors::deserialize(&bytes).map_err(|error| fault(error.to_string()))?;
+        let view = file.tensor("adversarial").map_err(|error| fault(error.to_string()))?;
+        let values = view.data().chunks_exact(4);
+        Ok(Some(values.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()))
+    }
+}
+
+/// The file of a key, whose parts may hold any character.
+fn path(folder: &Path, key: &str) -> PathBuf {
+    let safe: String = key
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' })
+        .collect();
+    folder.join("adversarial").join(format!("{safe}-{}.safetensors", &digest(&[key])[..8]))
+}
+
+impl Runner<'_> {
+    /// Keeps the clean rows beside the adversarial ones, so that a report needs nothing else.
+    pub(super) fn keep_clean_rows(&self, journal: &Journal) -> Result<()> {
+        if path(journal.folder(), CLEAN).exists() {
+            return Ok(());
+        }
+        let test = &self.data.test;
+        Adversarial { key: CLEAN, test, values: test.values() }.save(journal.folder())
+    }
+
+    /// Hands the first attack's headline examples of each model to each other model.
+    pub(super) fn transfer(&self, models: &[Built], journal: &mut Journal) -> Result<()> {
+        let (test, passes) = (&self.data.test, self.context.passes);
+        let pairs = self.experiment.threats.iter().filter_map(|threat| {
+            let plan = self.experiment.attacks.iter().find(|plan| plan.supports(threat.norm))?;
+            Some((threat, plan))
+        });
+        for (threat, plan) in pairs {
+            let (norm, epsilon) = (threat.norm, threat.headline());
+            for source in models {
+                let made = attack_key(&source.name, &plan.label, norm, epsilon);
+                let Some(values) = Adversarial::load(journal.folder(), &made)? else { continue };
+                for target in models.iter().filter(|target| target.name != source.name) {
+                    let key = format!("{made}/to/{}", target.name);
+                    if journal.has(&key) {
+                        continue;
+                    }
+                    let mut cost = Cost::begin();
+                    let (mut both, mut fooled) = (0, 0);
+                    let features = test.features();
+                    for (part, rows) in values.chunks(BATCH * features).enumerate() {
+                        let count = rows.len() / features;
+                        let data = TensorData::new(rows.to_vec(), [count, features]);
+                        let rows = Tensor::from_data(data, passes.device());
+                        let answers = passes.logits(target.classifier.as_ref(), rows)?;
+                        for (place, (class, _)) in predictions(answers)?.into_iter().enumerate() {
+                            let index = part * BATCH + place;
+                            let label = test.label(index);
+                            let counted = source.predicted[index] == label
+                                && target.predicted[index] == label;
+                            both += u64::from(counted);
+                            fooled += u64::from(counted && class != label);
+                        }
+                    }
+                    cost.forwards = test.len() as u64;
+                    let measured = Measured::Transfer {
+                        target: target.name.clone(),
+                        attack: plan.label.clone(),
+                        norm,
+                        epsilon,
+                        both_correct: both,
+                        fooled,
+                    };
+                    let row = self.row(key, source, &cost, measured);
+                    self.context.observer.row(&row);
+                    journal.append(row, &[])?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! What in the rows themselves speaks against trusting them.
+use duress_core::Norm;
+
+use crate::row::{Measured, Row};
+
+/// One finding, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// The model it is about.
+    pub model: String,
+    /// What was seen and what to do.
+    pub text: String,
+}
+
+/// Compares the rows of a run with each other.
+///
+/// Carlini et al. *On Evaluating Adversarial Robustness.* 2019, §5 lists what a sound evaluation
+/// must show: gradients beat noise, larger radii never help the defender, white box beats
+/// transfer. <https://arxiv.org/abs/1902.06705>
+#[must_use]
+pub fn self_checks(rows: &[Row]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for row in rows {
+        let mut say = |text: String| checks.push(Check { model: row.model.clone(), text });
+        match &row.measured {
+            Measured::Attack { attack, algorithm, norm, epsilon, robust_correct, .. } => {
+                if algorithm.ends_with("noise")
+                    && let Some((best, left)) = strongest(rows, &row.model, *norm, *epsilon)
+                    && *robust_correct < left
+                {
+                    say(format!(
+                        "{attack} leaves {robust_correct} samples at {norm} {epsilon}, the \
+                         gradient attack {best} leaves {left}: gradients are masked; try other \
+                         losses, more restarts and black-box attacks"
+                    ));
+                }
+                if let Some(smaller) = weaker_at_larger(rows, row, *robust_correct) {
+                    say(format!(
+                        "{attack} breaks fewer samples at {norm} {epsilon} than at {smaller}: it \
+                         has not converged; give it more steps or restarts"
+                    ));
+                }
+            }
+            Measured::Transfer { target, attack, norm, epsilon, both_correct, fooled } => {
+                if let Some((broken, clean)) = white_box(rows, target, attack, *norm, *epsilon)
+                    && *both_correct > 0
+                    && clean > 0
+                    && *fooled as f64 / *both_correct as f64 > broken as f64 / clean as f64
+                {
+                    say(format!(
+                        "its {attack} examples fool {fooled} of {both_correct} on `{target}`, more \
+                         than attacking `{target}` itself does ({broken} of {clean}): the gradients \
+                         of `{target}` are masked"
+                    ));
+                }
+            }
+            Measured::Clean { stopped: Some(reason), .. } => {
+                say(format!("training stopped early: {reason}"));
+            }
+            _ => {}
+        }
+    }
+    checks
+}
+
+/// The gradient attack that leaves fewest samples.
+fn strongest(rows: &[Row], model: &str, norm: Norm, epsilon: f64) -> Option<(String, u64)> {
+    rows.iter()
+        .filter(|row| row.model == model && row.backwards > 0)
+        .filter_map(|row| match &row.measured {
+            Measured::Attack { attack, norm: n, epsilon: e, robust_correct, .. }
+                if *n == norm && same(*e, epsilon) =>
+            {
+                Some((attack.clone(), *robust_correct))
+            }
+            _ => None,
+        })
+        .min_by_key(|(_, left)| *left)
+}
+
+/// A smaller radius at which the same attack left fewer samples.
+fn weaker_at_larger(rows: &[Row], row: &Row, left: u64) -> Option<f64> {
+    let Measured::Attack { attack, norm, epsilon, .. } = &row.measured else { return None };
+    rows.iter()
+        .filter(|other| other.model == row.model)
+        .filter_map(|other| match &other.measured {
+            Measured::Attack { attack: a, norm: n, epsilon: e, robust_correct, .. }
+                if a == attack && n == norm && e < epsilon && *robust_correct < left =>
+            {
+                Some(*e)
+            }
+            _ => None,
+        })
+        .last()
+}
+
+/// Samples that the attack broke on the model itself, of those correct without it.
+fn white_box(
+    rows: &[Row],
+    model: &str,
+    attack: &str,
+    norm: Norm,
+    epsilon: f64,
+) -> Option<(u64, u64)> {
+    rows.iter().filter(|row| row.model == model).find_map(|row| match &row.measured {
+        Measured::Attack {
+            attack: a, norm: n, epsilon: e, clean_correct, robust_correct, ..
+        } if a == attack && *n == norm && same(*e, epsilon) => {
+            Some((clean_correct - robust_correct, *clean_correct))
+        }
+        _ => None,
+    })
+}
+
+fn same(a: f64, b: f64) -> bool {
+    (a - b).abs() <= f64::EPSILON * a.abs().max(b.abs())
+}
