@@ -23,15 +23,7 @@ pub(crate) fn run(metadata: &Metadata) -> Result<()> {
         let files = files(metadata, package)?;
         faults.extend(missing_fields(package));
         faults.extend(missing_files(&package.name, &files));
-        let root = package.manifest_path.parent().unwrap_or(&metadata.workspace_root);
-        for source in files.iter().filter(|file| file.ends_with(".rs")) {
-            let text = std::fs::read_to_string(root.join(source))
-                .with_context(|| format!("reading {source} of {}", package.name))?;
-            let faulty = included(source, &text).into_iter().filter(|path| !files.contains(path));
-            faults.extend(faulty.map(|path| {
-                format!("{source} of {} includes `{path}`, which its package lacks", package.name)
-            }));
-        }
+        faults.extend(missing_includes(package, &files)?);
     }
     if faults.is_empty() { Ok(()) } else { bail!("{}", faults.join("; ")) }
 }
@@ -76,6 +68,23 @@ fn missing_files(name: &str, files: &[String]) -> Vec<String> {
         faults.push(format!("the package of {name} lacks its sources"));
     }
     faults
+}
+
+/// Files that the sources include at compile time and that would not be published.
+fn missing_includes(package: &Package, files: &[String]) -> Result<Vec<String>> {
+    let mut faults = Vec::new();
+    for source in files {
+        let path = package.manifest_path.with_file_name(source);
+        if path.extension() != Some("rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+        let missing = included(source, &text).into_iter().filter(|path| !files.contains(path));
+        faults.extend(missing.map(|path| {
+            format!("{source} of {} includes `{path}`, which its package lacks", package.name)
+        }));
+    }
+    Ok(faults)
 }
 
 /// The files that a source includes at compile time, relative to the package's root; one that lies

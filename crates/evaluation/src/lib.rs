@@ -14,9 +14,9 @@ pub use error::{Error, Result};
 pub use experiment::{
     AttackPlan, CertifierPlan, DataPlan, Experiment, ModelPlan, Source, ThreatPlan,
 };
-pub use page::{Comparison, comparison, write_report};
+pub use page::{Column, Comparison, comparison, percent, short, write_report};
 pub use row::{Measured, Row, SCHEMA, SampleRow};
-pub use run::{Context, Identity, Journal, Observer, Summary, run};
+pub use run::{Context, Identity, Journal, Observer, Summary, run, train_model};
 pub use self_checks::{Check, self_checks};
 
 pub use duress_attacks as attacks;

@@ -113,8 +113,5 @@ fn weights(tensors: &SafeTensors<'_>) -> Result<Weights> {
         }
         found.insert(name, Values { shape: view.shape().to_vec(), values });
     }
-    match faults.is_empty() {
-        true => Ok(Weights { tensors: found }),
-        false => Err(Error::Weights { faults }),
-    }
+    if faults.is_empty() { Ok(Weights { tensors: found }) } else { Err(Error::Weights { faults }) }
 }

@@ -59,7 +59,9 @@ impl Weights {
             hasher.update((name.len() as u64).to_le_bytes());
             hasher.update(name);
             hasher.update((shape.len() as u64).to_le_bytes());
-            shape.iter().for_each(|&side| hasher.update((side as u64).to_le_bytes()));
+            for &side in shape {
+                hasher.update((side as u64).to_le_bytes());
+            }
             hash_floats(&mut hasher, values);
         }
         hex(&hasher.finalize())
@@ -94,7 +96,9 @@ pub(crate) fn hash_floats(hasher: &mut Sha256, values: &[f32]) {
     let mut bytes = Vec::with_capacity(4 * values.len().min(4096));
     for piece in values.chunks(4096) {
         bytes.clear();
-        piece.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+        for value in piece {
+            bytes.extend_from_slice(&value.to_le_bytes());
+        }
         hasher.update(&bytes);
     }
 }

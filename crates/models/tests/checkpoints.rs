@@ -1,4 +1,5 @@
 //! Interrupted trainings end with the same bits.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod common;
 
 use std::path::Path;
@@ -9,7 +10,8 @@ use common::{passes, stripes};
 use duress_core::{Error as CoreError, Progress, Seed};
 use duress_models::train::{Augmentation, EpochReport, OptimizerRecipe, Run, Verdict, Watch};
 use duress_models::{
-    Architecture, Error, Network, Recipe, Standard, Trained, TrainingData, Weights, train,
+    Architecture, Batch, Error, LossOutput, Network, Objective, Recipe, Standard, Step, Trained,
+    TrainingData, Weights, train,
 };
 
 /// Says stop at its `n`-th question.
@@ -118,6 +120,61 @@ fn a_resumed_training_ends_with_the_bits_of_an_unbroken_one() {
             assert_eq!(digests(&again), digests(&straight), "a finished training went on");
         }
     }
+}
+
+/// Cancelled by the user while it measures epoch 1, once.
+struct Interrupted(bool);
+
+impl Watch<Network> for Interrupted {
+    fn epoch(
+        &mut self,
+        network: &Network,
+        history: &[EpochReport],
+        due: bool,
+    ) -> Result<Verdict, Error> {
+        if history.len() == 2 && std::mem::replace(&mut self.0, false) {
+            return Err(CoreError::Cancelled.into());
+        }
+        Favourite(1).epoch(network, history, due)
+    }
+}
+
+/// Standard training whose fifth loss is interrupted.
+struct Losses(AtomicU64);
+
+impl Objective<Network> for Losses {
+    fn name(&self) -> &'static str {
+        "standard"
+    }
+
+    fn loss(&self, network: &Network, batch: &Batch, step: &Step<'_>) -> Result<LossOutput, Error> {
+        if self.0.fetch_add(1, Ordering::Relaxed) == 4 {
+            return Err(CoreError::Cancelled.into());
+        }
+        Standard.loss(network, batch, step)
+    }
+}
+
+#[test]
+fn a_cancellation_inside_the_objective_or_the_watch_keeps_every_step() {
+    let set = stripes(64);
+    let data = set.data();
+    let (architecture, recipe) = (Architecture::SmallCnn {}, recipe(sgd(0.05), None));
+    let straight = fit(&architecture, &data, &recipe, None, &duress_core::Silent).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("training");
+    let network = architecture.init(data.domain, 3, Seed(1), &Device::flex()).unwrap();
+    let (passes, losses, mut watch) = (passes(), Losses(AtomicU64::new(0)), Interrupted(true));
+    let mut go = || {
+        let run = Run { checkpoint: Some(&path), watch: Some(&mut watch), ..Run::new(&passes) };
+        train(&network, &losses, &data, &recipe, run)
+    };
+    for _ in 0..2 {
+        assert!(matches!(go(), Err(Error::Core(CoreError::Cancelled))));
+    }
+    assert_eq!(digests(&go().unwrap()), digests(&straight));
+    // Twelve steps and the refused one: none was repeated.
+    assert_eq!(losses.0.load(Ordering::Relaxed), 13);
 }
 
 #[test]

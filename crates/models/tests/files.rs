@@ -1,4 +1,5 @@
 //! Models as files: round trips and hostile bytes.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
 //! Networks: sizes, shapes, determinism.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 use burn::prelude::*;
 use burn::tensor::activation::log_softmax;
 use duress_core::{

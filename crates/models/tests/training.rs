@@ -1,4 +1,5 @@
 //! The training loop against arithmetic on paper, and on data that can be learnt.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod common;
 
 use burn::module::{Module, Param};
@@ -65,10 +66,8 @@ fn by_hand(steps: usize, rate: f64, momentum: f64, nesterov: bool, decay: f64) -
             Some(old) => old.iter().zip(&gradient).map(|(v, g)| momentum * v + g).collect(),
         };
         for (index, weight) in weights.iter_mut().enumerate() {
-            let step = match nesterov {
-                true => gradient[index] + momentum * speed[index],
-                false => speed[index],
-            };
+            let ahead = gradient[index] + momentum * speed[index];
+            let step = if nesterov { ahead } else { speed[index] };
             *weight -= rate * step;
         }
         velocity = Some(speed);

@@ -1,4 +1,6 @@
 //! `[[model]]`: a network to train, a classifier behind a transformation, or an ensemble.
+use std::path::PathBuf;
+
 use duress_defenses::{DEFENSES, Defense, TrainingDefense, Transformation, VotingEnsemble, find};
 use duress_models::{Architecture, Recipe};
 use serde::Deserialize;
@@ -30,6 +32,11 @@ pub enum Source {
         /// What training minimises; the plain cross-entropy if missing.
         defense: Option<Box<dyn TrainingDefense>>,
     },
+    /// A trained model is read from a file.
+    Loaded {
+        /// The safetensors file, relative to the working folder.
+        path: PathBuf,
+    },
     /// Another model's input is transformed.
     Wrapped {
         /// Name of the other model.
@@ -52,6 +59,7 @@ pub(super) struct Table {
     name: String,
     architecture: Option<Architecture>,
     recipe: Option<Recipe>,
+    file: Option<PathBuf>,
     base: Option<String>,
     members: Option<Vec<String>>,
     defense: Option<toml::Table>,
@@ -84,8 +92,9 @@ fn check(table: Table, known: &[&str]) -> Result<ModelPlan, String> {
         true => Ok(()),
         false => Err(format!("no model `{model}` before it; there are: {}", known.join(", "))),
     };
-    let source = match (table.architecture, table.base, table.members, defense) {
-        (Some(architecture), None, None, defense) => {
+    let source = match (table.architecture, table.file, table.base, table.members, defense) {
+        (None, Some(path), None, None, None) => Source::Loaded { path },
+        (Some(architecture), None, None, None, defense) => {
             let defense = match defense {
                 None => None,
                 Some(Defense::Training(defense)) => Some(defense),
@@ -100,11 +109,11 @@ fn check(table: Table, known: &[&str]) -> Result<ModelPlan, String> {
                 config,
             });
         }
-        (None, Some(base), None, Some(Defense::Transformation(transformation))) => {
+        (None, None, Some(base), None, Some(Defense::Transformation(transformation))) => {
             there(&base)?;
             Source::Wrapped { base, transformation }
         }
-        (None, None, Some(members), Some(Defense::Ensemble(ensemble))) => {
+        (None, None, None, Some(members), Some(Defense::Ensemble(ensemble))) => {
             members.iter().try_for_each(there)?;
             if members.is_empty() {
                 return Err("`members` must name at least one model".into());
@@ -113,7 +122,7 @@ fn check(table: Table, known: &[&str]) -> Result<ModelPlan, String> {
         }
         _ => {
             return Err(format!(
-                "give either `architecture` (with a training defence or none) or {OTHERS}"
+                "give either `architecture` (with a training defence or none), `file`, {OTHERS}"
             ));
         }
     };

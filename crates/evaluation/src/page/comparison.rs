@@ -144,7 +144,8 @@ pub fn percent(accuracy: Proportion) -> String {
 }
 
 /// A radius as people write it: `k/255` where it is one.
-pub(super) fn short(radius: f64) -> String {
+#[must_use]
+pub fn short(radius: f64) -> String {
     let steps = radius * 255.0;
     if radius > 0.0 && (steps - steps.round()).abs() < 1e-9 && steps.round() <= 64.0 {
         return format!("{}/255", steps.round());

@@ -5,7 +5,7 @@ mod figures;
 
 use std::path::{Path, PathBuf};
 
-pub use comparison::Comparison;
+pub use comparison::{Column, Comparison, percent, short};
 
 use crate::report::{Finding, Page, Severity};
 use crate::row::Measured;

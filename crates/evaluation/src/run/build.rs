@@ -151,8 +151,18 @@ impl Runner<'_> {
         };
         match &plan.source {
             Source::Trained { architecture, recipe, defense } => {
-                let (model, training) =
+                let (model, training, _) =
                     self.train(plan, architecture, recipe, defense.as_deref())?;
+                Ok(built(model.digest()?, Arc::new(model), None, training))
+            }
+            Source::Loaded { path } => {
+                let model = Model::load(path, self.context.passes.device())?;
+                self.fits(&plan.name, &model)?;
+                let (domain, classes) = (model.domain().clone(), model.classes());
+                let training = Training {
+                    parameters: model.card().architecture.parameters(&domain, classes)?,
+                    ..Training::default()
+                };
                 Ok(built(model.digest()?, Arc::new(model), None, training))
             }
             Source::Wrapped { base, transformation } => {
@@ -179,6 +189,44 @@ impl Runner<'_> {
         }
     }
 
+    /// The file of the trained model `name`.
+    pub(super) fn train_named(&self, name: &str) -> Result<PathBuf> {
+        for plan in &self.experiment.models {
+            if let Source::Trained { architecture, recipe, defense } = &plan.source
+                && plan.name == name
+            {
+                let (_, _, path) = self.train(plan, architecture, recipe, defense.as_deref())?;
+                return Ok(path);
+            }
+        }
+        let trained = |plan: &&ModelPlan| matches!(plan.source, Source::Trained { .. });
+        let known: Vec<&str> =
+            self.experiment.models.iter().filter(trained).map(|plan| plan.name.as_str()).collect();
+        Err(Error::Experiment {
+            path: PathBuf::from(&self.experiment.name),
+            reason: format!("no model `{name}` to train; there are: {}", known.join(", ")),
+        })
+    }
+
+    /// Checks that a model of a file takes the experiment's data.
+    fn fits(&self, name: &str, model: &Model) -> Result<()> {
+        let test = &self.data.test;
+        let (classes, layout) = (test.class_names().len(), test.domain().layout());
+        if model.classes() == classes && model.domain().layout() == layout {
+            return Ok(());
+        }
+        Err(Error::Experiment {
+            path: PathBuf::from(&self.experiment.name),
+            reason: format!(
+                "[[model]] `{name}` takes {:?} and has {} classes, `{}` has {layout:?} and \
+                 {classes} classes",
+                model.domain().layout(),
+                model.classes(),
+                test.name()
+            ),
+        })
+    }
+
     /// The trained model, from the cache if it is there.
     fn train(
         &self,
@@ -186,7 +234,7 @@ impl Runner<'_> {
         architecture: &Architecture,
         recipe: &Recipe,
         defense: Option<&dyn TrainingDefense>,
-    ) -> Result<(Model, Training)> {
+    ) -> Result<(Model, Training, PathBuf)> {
         let (train_data, context) = (&self.data.train, self.context);
         let (domain, classes) = (train_data.domain(), train_data.class_names().len());
         let objective: &dyn Objective<Network> =
@@ -209,7 +257,8 @@ impl Runner<'_> {
         if weights.exists() && log.exists() {
             let text = fs::read_to_string(&log).map_err(Error::io(&log))?;
             context.observer.note(&format!("{}: trained before, {}", plan.name, weights.display()));
-            return Ok((Model::load(&weights, device)?, serde_json::from_str(&text)?));
+            let model = Model::load(&weights, device)?;
+            return Ok((model, serde_json::from_str(&text)?, weights));
         }
         fs::create_dir_all(&context.cache).map_err(Error::io(&context.cache))?;
 
@@ -262,7 +311,7 @@ impl Runner<'_> {
         if checkpoint.exists() {
             fs::remove_file(&checkpoint).map_err(Error::io(&checkpoint))?;
         }
-        Ok((model, training))
+        Ok((model, training, weights))
     }
 
     /// Who watches the training: on validation samples for early stopping, else on a slice of the
@@ -323,6 +372,7 @@ fn describe(source: &Source) -> serde_json::Value {
         Source::Trained { architecture, recipe, .. } => {
             serde_json::json!({ "architecture": architecture, "recipe": recipe })
         }
+        Source::Loaded { path } => serde_json::json!({ "file": path }),
         Source::Wrapped { base, .. } => serde_json::json!({ "base": base }),
         Source::Voting { members, .. } => serde_json::json!({ "members": members }),
     }

@@ -64,6 +64,16 @@ pub struct Summary {
     pub checks: Vec<Check>,
 }
 
+/// Trains the model `name` of `experiment` (or takes it from the cache) and returns its file.
+///
+/// # Errors
+/// As [`run`]; [`crate::Error::Experiment`] for a name that is no trained model of it.
+pub fn train_model(experiment: &Experiment, name: &str, context: &Context<'_>) -> Result<PathBuf> {
+    let data = Data::load(experiment, context)?;
+    let runner = Runner { experiment, context, data };
+    runner.train_named(name)
+}
+
 /// Runs `experiment`, or what is left of it.
 ///
 /// # Errors

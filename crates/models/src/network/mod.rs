@@ -41,7 +41,6 @@ pub fn snapshot<M: Trainable>(network: &M, domain: &Domain) -> Result<Snapshot<M
 
 /// The layers of a [`Network`].
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a network is built once and held by few")]
 pub enum Body {
     /// Fully connected layers.
     Mlp(Mlp),

@@ -46,10 +46,8 @@ impl BasicBlock {
     fn parameters(inputs: usize, outputs: usize, stride: usize) -> Count {
         let count = Count::zero().conv(inputs, outputs, 3).norm(outputs);
         let count = count.conv(outputs, outputs, 3).norm(outputs);
-        match inputs != outputs || stride != 1 {
-            true => count.conv(inputs, outputs, 1).norm(outputs),
-            false => count,
-        }
+        let project = inputs != outputs || stride != 1;
+        if project { count.conv(inputs, outputs, 1).norm(outputs) } else { count }
     }
 
     /// `[N, inputs, H, W] → [N, outputs, H / stride, W / stride]`.

@@ -35,10 +35,8 @@ impl PreActivationBlock {
     fn parameters(inputs: usize, outputs: usize, stride: usize) -> Count {
         let count = Count::zero().norm(inputs).conv(inputs, outputs, 3);
         let count = count.norm(outputs).conv(outputs, outputs, 3);
-        match inputs != outputs || stride != 1 {
-            true => count.conv(inputs, outputs, 1),
-            false => count,
-        }
+        let project = inputs != outputs || stride != 1;
+        if project { count.conv(inputs, outputs, 1) } else { count }
     }
 
     /// `[N, inputs, H, W] → [N, outputs, H / stride, W / stride]`.

@@ -194,7 +194,9 @@ pub(super) fn save<M: Trainable>(
     let mut parts: Vec<&[u8]> = vec![MAGIC, &length, &header];
     parts.extend(blobs.iter().map(|(_, bytes)| &bytes[..]));
     let mut hasher = Sha256::new();
-    parts.iter().for_each(|part| hasher.update(part));
+    for part in &parts {
+        hasher.update(part);
+    }
     let digest = hasher.finalize();
     parts.push(&digest);
     atomic::write(path, &parts)

@@ -76,6 +76,6 @@ mod tests {
         };
         let got = clipped(2.5);
         assert!((got[0] - 1.5).abs() < 1e-5 && (got[1] - 2.0).abs() < 1e-5, "{got:?}");
-        assert_eq!(clipped(10.0), [3.0, 4.0]);
+        assert_eq!(clipped(10.0).to_vec(), [3.0, 4.0]);
     }
 }

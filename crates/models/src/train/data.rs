@@ -58,8 +58,10 @@ impl TrainingData<'_> {
         hasher.update((self.labels.len() as u64).to_le_bytes());
         hasher.update((self.classes as u64).to_le_bytes());
         hash_floats(&mut hasher, self.rows);
-        self.labels.iter().for_each(|&label| hasher.update((label as u64).to_le_bytes()));
-        self.ids.iter().for_each(|id| hasher.update(id.to_le_bytes()));
+        for (&label, id) in self.labels.iter().zip(self.ids) {
+            hasher.update((label as u64).to_le_bytes());
+            hasher.update(id.to_le_bytes());
+        }
         hex(&hasher.finalize())
     }
 }

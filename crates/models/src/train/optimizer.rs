@@ -89,14 +89,11 @@ impl OptimizerRecipe {
     /// # Errors
     /// [`Error::Parameter`].
     pub fn check(&self) -> Result<()> {
-        let check = |fine: bool, field, expected: &str, got: f64| match fine {
-            true => Ok(()),
-            false => Err(Error::Parameter {
-                what: "optimizer",
-                field,
-                expected: expected.into(),
-                got: got.to_string(),
-            }),
+        let check = |fine: bool, field, expected: &str, got: f64| {
+            let got = got.to_string();
+            let fault =
+                Error::Parameter { what: "optimizer", field, expected: expected.into(), got };
+            if fine { Ok(()) } else { Err(fault) }
         };
         let positive = |value: f64| value.is_finite() && value > 0.0;
         let rate = self.learning_rate();

@@ -89,11 +89,9 @@ impl Recipe {
     /// # Errors
     /// [`Error::Parameter`] for the first field outside its range.
     pub fn check(&self) -> Result<()> {
-        let check = |fine: bool, field, expected: &str, got: String| match fine {
-            true => Ok(()),
-            false => {
-                Err(Error::Parameter { what: "recipe", field, expected: expected.into(), got })
-            }
+        let check = |fine: bool, field, expected: &str, got: String| {
+            let fault = Error::Parameter { what: "recipe", field, expected: expected.into(), got };
+            if fine { Ok(()) } else { Err(fault) }
         };
         check(self.epochs > 0, "epochs", "at least 1", self.epochs.to_string())?;
         check(self.batch_size > 0, "batch_size", "at least 1", self.batch_size.to_string())?;

@@ -169,9 +169,10 @@ impl<M: Trainable> Trainer<'_, '_, M> {
         let (mut pending, mut begun) = (Pending::from(state.at.step), Instant::now());
         while state.at.step < steps {
             let batch = self.batch(&order, state.at);
-            let output = match progress.cancelled() {
-                true => Err(duress_core::Error::Cancelled.into()),
-                false => self.loss(&state, &batch),
+            let output = if progress.cancelled() {
+                Err(duress_core::Error::Cancelled.into())
+            } else {
+                self.loss(&state, &batch)
             };
             let output = match output {
                 Err(error) if is_cancelled(&error) => {
@@ -213,10 +214,10 @@ impl<M: Trainable> Trainer<'_, '_, M> {
             progress: self.run.progress,
         };
         let output = self.objective.loss(&state.network, batch, &context)?;
-        match output.loss.is_autodiff() && output.loss.is_tracked() {
-            true => Ok(output),
-            false => Err(Error::LossDetached { objective: self.objective.name().into() }),
+        if output.loss.is_autodiff() && output.loss.is_tracked() {
+            return Ok(output);
         }
+        Err(Error::LossDetached { objective: self.objective.name().into() })
     }
 
     /// One step against the gradient of `loss`.

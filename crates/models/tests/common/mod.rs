@@ -6,22 +6,22 @@ use duress_models::TrainingData;
 use rand::RngExt;
 
 /// Samples that own their values.
-pub struct Set {
-    pub rows: Vec<f32>,
-    pub labels: Vec<usize>,
-    pub ids: Vec<u64>,
-    pub domain: Domain,
-    pub classes: usize,
+pub(crate) struct Set {
+    pub(crate) rows: Vec<f32>,
+    pub(crate) labels: Vec<usize>,
+    pub(crate) ids: Vec<u64>,
+    pub(crate) domain: Domain,
+    pub(crate) classes: usize,
 }
 
 impl Set {
     /// All samples.
-    pub fn data(&self) -> TrainingData<'_> {
+    pub(crate) fn data(&self) -> TrainingData<'_> {
         self.split(self.labels.len()).0
     }
 
     /// The first `count` samples and the rest.
-    pub fn split(&self, count: usize) -> (TrainingData<'_>, TrainingData<'_>) {
+    pub(crate) fn split(&self, count: usize) -> (TrainingData<'_>, TrainingData<'_>) {
         let features = self.domain.features();
         let part = |range: std::ops::Range<usize>| TrainingData {
             rows: &self.rows[range.start * features..range.end * features],
@@ -35,7 +35,7 @@ impl Set {
 }
 
 /// Three classes of 8×8 pictures under noise: stripes down, stripes across, a checkerboard.
-pub fn stripes(count: usize) -> Set {
+pub(crate) fn stripes(count: usize) -> Set {
     let (mut rows, mut labels) = (Vec::new(), Vec::new());
     for id in 0..count {
         let mut rng = Seed(11).stream(id as u64, 0, 0, Use::Noise);
@@ -57,7 +57,7 @@ pub fn stripes(count: usize) -> Set {
 }
 
 /// The handwritten digits that are compiled into the workspace.
-pub fn digits() -> Set {
+pub(crate) fn digits() -> Set {
     let digits = duress_datasets::embedded::digits().unwrap();
     Set {
         rows: digits.values().to_vec(),
@@ -69,6 +69,6 @@ pub fn digits() -> Set {
 }
 
 /// Passes on the CPU over two workers.
-pub fn passes() -> Passes {
+pub(crate) fn passes() -> Passes {
     Passes::with_workers(&Device::flex(), 2).unwrap()
 }

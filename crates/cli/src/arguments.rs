@@ -1,0 +1,189 @@
+//! What can be typed. Hyperparameters come from files, never from flags.
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use duress_evaluation::core::{Epsilon, Norm};
+
+/// Attack, defend, certify and compare machine-learning models.
+#[derive(Debug, Parser)]
+#[command(name = "duress", version, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what there is: attacks, defences, certifiers, data sets, models, devices.
+    List(List),
+    /// Run an experiment file, or what is left of it, and write its report.
+    Run(Run),
+    /// Train one model of an experiment file.
+    Train(Train),
+    /// Attack a trained model.
+    Attack(Attack),
+    /// Certify a trained model.
+    Certify(Certify),
+    /// Write the report of a run again.
+    Report(Report),
+    /// List data sets and fetch the remote ones.
+    Data(Data),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    Attacks,
+    Defenses,
+    Certifiers,
+    Datasets,
+    Models,
+    Devices,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct List {
+    /// One kind only.
+    pub(crate) kind: Option<Kind>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where to compute and where to look.
+#[derive(Args, Debug)]
+pub(crate) struct Place {
+    /// Device: `duress list devices` shows those of this build.
+    #[arg(long, default_value = "flex")]
+    pub(crate) device: String,
+    /// Worker threads on a CPU; one a core if missing. Never changes a result.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// Folder with data sets, looked into first.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_folder: Option<PathBuf>,
+    /// Folder where trained models are kept between runs.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// One JSON object a row instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// Experiment file (TOML).
+    pub(crate) experiment: PathBuf,
+    /// Folder of the run; one of the experiment's own below `duress-runs` if missing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Folder below which the run gets a folder of its own.
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    pub(crate) runs: Option<PathBuf>,
+    /// Repeat all measurements instead of going on with an earlier run.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Train {
+    /// Experiment file (TOML).
+    pub(crate) experiment: PathBuf,
+    /// Name of the model in the file.
+    #[arg(long)]
+    pub(crate) model: String,
+    /// Where to write the trained model (safetensors).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// A trained model and the data to measure it on.
+#[derive(Args, Debug)]
+pub(crate) struct Subject {
+    /// Trained model (safetensors, as written by `duress train`).
+    pub(crate) model: PathBuf,
+    /// Data set: `duress list datasets` shows them.
+    #[arg(long)]
+    pub(crate) data: String,
+    /// Use only so many test samples, from the start.
+    #[arg(long)]
+    pub(crate) limit: Option<usize>,
+    /// Seed of all draws.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u32,
+    /// Folder of the run.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Attack {
+    #[command(flatten)]
+    pub(crate) subject: Subject,
+    /// Norm of the ball: l0, l1, l2 or linf.
+    #[arg(long)]
+    pub(crate) norm: Norm,
+    /// Radius in units of the raw input, such as 0.1 or 8/255; several make a curve.
+    #[arg(long, required = true, value_delimiter = ',')]
+    pub(crate) epsilon: Vec<Epsilon>,
+    /// Attack with its default hyperparameters; may be given several times.
+    #[arg(long = "attack", value_name = "NAME")]
+    pub(crate) attacks: Vec<String>,
+    /// File of `[[attack]]` tables with hyperparameters.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Certify {
+    #[command(flatten)]
+    pub(crate) subject: Subject,
+    /// Radii of the table, in units of the raw input.
+    #[arg(long, required = true, value_delimiter = ',')]
+    pub(crate) radii: Vec<Epsilon>,
+    /// File of one `[[certify]]` table with hyperparameters; smoothing at its defaults if missing.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Report {
+    /// Folder of a run.
+    pub(crate) run: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Data {
+    #[command(subcommand)]
+    pub(crate) action: Option<DataAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataAction {
+    /// Show all data sets and where they are.
+    List {
+        /// Folder with data sets, looked into first.
+        #[arg(long, value_name = "DIR")]
+        data_folder: Option<PathBuf>,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Download data sets, resuming what was begun, and check their SHA-256.
+    Fetch {
+        /// Names of data sets.
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// Folder to fetch into.
+        #[arg(long, value_name = "DIR")]
+        data_folder: Option<PathBuf>,
+        /// Take the files from here instead of from their publisher.
+        #[arg(long, value_name = "URL")]
+        mirror: Option<String>,
+    },
+}

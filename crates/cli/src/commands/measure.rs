@@ -1,0 +1,112 @@
+//! `duress attack` and `duress certify`: an experiment with one model, from flags.
+use std::path::{Path, PathBuf};
+
+use duress_evaluation::Error;
+use toml::{Table, Value};
+
+use super::run::{execute, folder_name, parse};
+use super::{BadInput, Result};
+use crate::arguments::{Attack, Certify, Subject};
+
+pub(super) fn attack(arguments: Attack) -> Result<()> {
+    let mut attacks: Vec<Value> = Vec::new();
+    for name in &arguments.attacks {
+        attacks.push(Value::Table(Table::from_iter([("name".into(), text(name))])));
+    }
+    if let Some(path) = &arguments.config {
+        attacks.extend(tables(path, "attack")?);
+    }
+    if attacks.is_empty() {
+        return Err(BadInput("give --attack NAME or --config FILE".into()).into());
+    }
+    let mut radii = arguments.epsilon.clone();
+    radii.sort_by(f64_order);
+    radii.dedup();
+    let radii: Vec<Value> = radii.into_iter().map(|radius| Value::Float(radius.get())).collect();
+    let headline = radii.last().cloned().unwrap_or(Value::Float(0.0));
+    let threat = Table::from_iter([
+        ("norm".into(), text(&arguments.norm.to_string())),
+        ("epsilons".into(), Value::Array(radii)),
+        ("headline".into(), headline),
+    ]);
+    let more = [
+        ("threat".to_owned(), Value::Array(vec![Value::Table(threat)])),
+        ("attack".to_owned(), Value::Array(attacks)),
+    ];
+    measure(arguments.subject, "attack", more)
+}
+
+pub(super) fn certify(arguments: Certify) -> Result<()> {
+    let mut certifiers = match &arguments.config {
+        Some(path) => tables(path, "certify")?,
+        None => vec![Value::Table(Table::from_iter([("name".into(), text("smoothing"))]))],
+    };
+    let mut radii = arguments.radii.clone();
+    radii.sort_by(f64_order);
+    radii.dedup();
+    let radii: Vec<Value> = radii.into_iter().map(|radius| Value::Float(radius.get())).collect();
+    for certifier in certifiers.iter_mut().filter_map(Value::as_table_mut) {
+        certifier.insert("radii".into(), Value::Array(radii.clone()));
+    }
+    measure(arguments.subject, "certify", [("certify".to_owned(), Value::Array(certifiers))])
+}
+
+fn f64_order(
+    a: &duress_evaluation::core::Epsilon,
+    b: &duress_evaluation::core::Epsilon,
+) -> std::cmp::Ordering {
+    a.get().total_cmp(&b.get())
+}
+
+fn measure(
+    subject: Subject,
+    what: &str,
+    more: impl IntoIterator<Item = (String, Value)>,
+) -> Result<()> {
+    let stem = subject.model.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let stem = stem.unwrap_or_default();
+    let plain: String = stem
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' })
+        .collect();
+    let mut data = Table::from_iter([("name".into(), text(&subject.data))]);
+    if let Some(limit) = subject.limit {
+        data.insert("test".into(), Value::Integer(limit as i64));
+    }
+    let file = subject.model.to_string_lossy().into_owned();
+    let model = Table::from_iter([("name".into(), text(&stem)), ("file".into(), text(&file))]);
+    let mut experiment = Table::from_iter([
+        ("name".into(), text(&format!("{what}-{plain}"))),
+        ("title".into(), text(&format!("{what}: {stem} on {}", subject.data))),
+        ("seed".into(), Value::Integer(i64::from(subject.seed))),
+        ("data".into(), Value::Table(data)),
+        ("model".into(), Value::Array(vec![Value::Table(model)])),
+    ]);
+    experiment.extend(more);
+    let experiment = parse(&toml::to_string(&experiment)?, &subject.model)?;
+    let runs = PathBuf::from("duress-runs");
+    let out = subject.out.unwrap_or_else(|| runs.join(folder_name(&experiment, &subject.place)));
+    execute(&experiment, &subject.place, out)
+}
+
+/// The tables `[[kind]]` of a file, which holds nothing else.
+fn tables(path: &Path, kind: &str) -> Result<Vec<Value>> {
+    let fault = |reason: String| Error::Experiment { path: path.to_owned(), reason };
+    let read = std::fs::read_to_string(path);
+    let content = read.map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    let mut file: Table = content.parse().map_err(|error: toml::de::Error| {
+        fault(error.message().split_whitespace().collect::<Vec<_>>().join(" "))
+    })?;
+    let own = file.remove(kind);
+    if let Some(key) = file.keys().next() {
+        return Err(fault(format!("unknown key `{key}`; expected [[{kind}]] tables")).into());
+    }
+    match own {
+        Some(Value::Array(tables)) if !tables.is_empty() => Ok(tables),
+        _ => Err(fault(format!("expected at least one [[{kind}]] table")).into()),
+    }
+}
+
+fn text(value: &str) -> Value {
+    Value::String(value.to_owned())
+}

@@ -1,0 +1,86 @@
+//! The subcommands.
+mod data;
+mod list;
+mod measure;
+mod report;
+mod run;
+mod train;
+
+use duress_evaluation::core::{Passes, device};
+use duress_evaluation::{Context, Observer};
+
+use crate::arguments::{Arguments, Command, Place};
+use crate::folders;
+
+pub(crate) use anyhow::Result;
+
+/// Input that only the command line can judge.
+#[derive(Debug)]
+pub(crate) struct BadInput(pub(crate) String);
+
+impl std::fmt::Display for BadInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadInput {}
+
+/// Runs a command to its end.
+pub(crate) fn dispatch(arguments: Arguments) -> Result<()> {
+    match arguments.command {
+        Command::List(arguments) => list::list(&arguments),
+        Command::Run(arguments) => run::run(arguments),
+        Command::Train(arguments) => train::train(arguments),
+        Command::Attack(arguments) => measure::attack(arguments),
+        Command::Certify(arguments) => measure::certify(arguments),
+        Command::Report(arguments) => report::report(&arguments),
+        Command::Data(arguments) => data::data(arguments),
+    }
+}
+
+/// Passes on the device the user named.
+fn passes(place: &Place) -> Result<Passes> {
+    let device = device::open(&place.device).map_err(duress_evaluation::Error::from)?;
+    let passes = match place.threads {
+        Some(threads) if device::is_cpu(&device) => {
+            Passes::with_workers(&device, usize::from(threads))
+        }
+        _ => Passes::new(&device),
+    };
+    Ok(passes.map_err(duress_evaluation::Error::from)?)
+}
+
+/// The context of a run in `out`.
+fn context<'a>(
+    place: &Place,
+    passes: &'a Passes,
+    observer: &'a dyn Observer,
+    out: std::path::PathBuf,
+) -> Result<Context<'a>> {
+    Ok(Context {
+        out,
+        cache: folders::models(place.cache.clone())?,
+        folders: folders::data(place.data_folder.clone())?,
+        device: place.device.clone(),
+        passes,
+        observer,
+        command: command(),
+    })
+}
+
+/// What was typed, quoted for a shell where needed.
+fn command() -> String {
+    let quote = |word: String| {
+        let plain = |c: char| {
+            c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '=' | ',' | ':')
+        };
+        if !word.is_empty() && word.chars().all(plain) {
+            word
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    };
+    let words = std::env::args().skip(1).map(quote);
+    std::iter::once("duress".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,72 @@
+//! `duress run`: an experiment from its file to its report.
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use duress_evaluation::{Error, Experiment, Journal, run as run_experiment, write_report};
+
+use super::{BadInput, Result};
+use crate::arguments::{Place, Run};
+use crate::output;
+use crate::progress::{Screen, watch_interrupts};
+
+pub(super) fn run(arguments: Run) -> Result<()> {
+    let experiment = Experiment::load(&arguments.experiment)?;
+    let runs = arguments.runs.unwrap_or_else(|| PathBuf::from("duress-runs"));
+    let out =
+        arguments.out.unwrap_or_else(|| runs.join(folder_name(&experiment, &arguments.place)));
+    if arguments.fresh {
+        clear(&out)?;
+    }
+    execute(&experiment, &arguments.place, out)
+}
+
+/// One folder an experiment, device and version: runs that differ never meet.
+pub(super) fn folder_name(experiment: &Experiment, place: &Place) -> String {
+    let device = if place.device == "flex" { "" } else { place.device.as_str() };
+    let dash = if device.is_empty() { "" } else { "-" };
+    format!("{}{dash}{device}-{}", experiment.name, &experiment.digest[..8])
+}
+
+/// Deletes an earlier run, and nothing that is no run.
+fn clear(out: &Path) -> Result<()> {
+    if !out.exists() {
+        return Ok(());
+    }
+    if !out.join("run.json").exists() {
+        let reason = format!("{} holds no run: --fresh does not delete it", out.display());
+        return Err(BadInput(reason).into());
+    }
+    fs::remove_dir_all(out).with_context(|| format!("deleting {}", out.display()))
+}
+
+pub(super) fn execute(experiment: &Experiment, place: &Place, out: PathBuf) -> Result<()> {
+    let passes = super::passes(place)?;
+    watch_interrupts()?;
+    let screen = Screen::new(experiment, place.json)?;
+    let context = super::context(place, &passes, &screen, out.clone())?;
+    let summary = match run_experiment(experiment, &context) {
+        Ok(summary) => summary,
+        Err(error) if error.is_cancelled() => {
+            drop(screen);
+            anyhow::bail!("stopped; the same command goes on from here");
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let page = write_report(&Journal::read(&out)?)?;
+    drop(screen);
+    if !place.json {
+        for check in &summary.checks {
+            output::line(&format!("check: {}: {}", check.model, check.text))?;
+        }
+        output::line(&format!("rows    {}", out.join("rows.jsonl").display()))?;
+        output::line(&format!("report  {}", page.display()))?;
+    }
+    Ok(())
+}
+
+/// Turns the reason of a text that does not parse into an error about `what`.
+pub(super) fn parse(text: &str, what: &Path) -> Result<Experiment> {
+    let fault = |reason| Error::Experiment { path: what.to_owned(), reason };
+    Ok(Experiment::parse(text).map_err(fault)?)
+}

@@ -1,0 +1,34 @@
+//! `duress train`: one model of an experiment, as a file.
+use std::fs;
+
+use anyhow::Context as _;
+use duress_evaluation::{Experiment, train_model};
+
+use super::{BadInput, Result};
+use crate::arguments::Train;
+use crate::output;
+use crate::progress::{Screen, watch_interrupts};
+
+pub(super) fn train(arguments: Train) -> Result<()> {
+    let experiment = Experiment::load(&arguments.experiment)?;
+    let out = &arguments.out;
+    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if out.is_dir() || parent.is_some_and(|parent| !parent.is_dir()) {
+        let reason = format!("{}: give a file in a folder that exists", out.display());
+        return Err(BadInput(reason).into());
+    }
+    let passes = super::passes(&arguments.place)?;
+    watch_interrupts()?;
+    let screen = Screen::bare();
+    let context = super::context(&arguments.place, &passes, &screen, out.clone())?;
+    let trained = match train_model(&experiment, &arguments.model, &context) {
+        Err(error) if error.is_cancelled() => {
+            anyhow::bail!("stopped; the same command goes on from here")
+        }
+        other => other?,
+    };
+    let part = out.with_extension("part");
+    fs::copy(&trained, &part).with_context(|| format!("writing {}", part.display()))?;
+    fs::rename(&part, out).with_context(|| format!("writing {}", out.display()))?;
+    output::line(&format!("model  {}", out.display()))
+}

@@ -1,0 +1,44 @@
+//! What the user sees: lines on standard output, complaints on standard error.
+use std::io::{self, Write};
+
+use crate::commands::Result;
+
+/// Writes one line to standard output.
+pub(crate) fn line(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    Ok(out.flush()?)
+}
+
+/// Writes one line to standard error; nobody can be told if that fails.
+pub(crate) fn remark(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Says in one line what went wrong.
+pub(crate) fn complain(error: &anyhow::Error) {
+    let text = format!("{error:#}");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    remark(&format!("error: {text}"));
+}
+
+/// Whether the reader of standard output left: no fault of anybody.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    kind == Some(io::ErrorKind::BrokenPipe)
+}
+
+/// Columns padded to the widest cell, two spaces apart; the last is not padded.
+pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<String> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
+    rows.iter()
+        .map(|row| {
+            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        })
+        .collect()
+}
