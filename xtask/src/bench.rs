@@ -30,6 +30,15 @@ pub(crate) struct Arguments {
 /// What runs without arguments.
 const SUITE: &str = "compare-defenses-digits";
 
+/// Where runs are kept, relative to the root, whatever the target folder is.
+const RUNS: &str = "target/duress";
+
+/// Whether what is handed on says itself where the run is kept.
+fn names_a_folder(more: &[String]) -> bool {
+    let mut flags = more.iter().map(|word| word.split('=').next().unwrap_or_default());
+    flags.any(|flag| flag == "--out" || flag == "--runs")
+}
+
 /// The devices by name; each but `flex`, which is always there, is a feature of the command line.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DeviceName {
@@ -68,6 +77,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let experiment = experiment(&metadata, &arguments.suite, arguments.quick)?;
     let mut command = binary(&metadata, Some(arguments.device))?;
     command.args(["run", &experiment, "--device", arguments.device.name()]);
+    if !names_a_folder(&arguments.more) {
+        command.args(["--runs", RUNS]);
+    }
     forward(command.args(&arguments.more))
 }
 
@@ -128,6 +140,16 @@ mod tests {
             error,
             "no experiment `two-quick` in experiments/; there are: one, one-quick, two"
         );
+    }
+
+    #[test]
+    fn what_is_handed_on_may_name_the_folder() {
+        let given = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            names_a_folder(&words)
+        };
+        assert!(!given(&["--fresh", "--output"]));
+        assert!(given(&["--fresh", "--out", "a"]) && given(&["--runs=a"]));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Chores of the workspace: `cargo xtask check | test | bench | tidy | data`.
-#![expect(clippy::print_stdout, reason = "the stages are told on standard output")]
+//! Chores of the workspace: `cargo xtask check | test | bench | tidy | package | data`.
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "a program for people")]
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -30,6 +30,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// The rules of the house that no compiler checks.
     Tidy,
+    /// Whether each crate's package is whole. Publishes nothing.
+    Package,
     /// Lists data sets and fetches remote ones (`duress data`).
     Data(data::Arguments),
 }
@@ -40,12 +42,13 @@ fn main() -> ExitCode {
         Chore::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Tidy => check::tidy().map(|()| ExitCode::SUCCESS),
+        Chore::Package => test::packages().map(|()| ExitCode::SUCCESS),
         Chore::Data(arguments) => data::run(&arguments),
     };
     match done {
         Ok(code) => code,
         Err(error) => {
-            println!("error: {error:#}");
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }

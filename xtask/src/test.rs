@@ -43,7 +43,15 @@ fn cpu() -> Result<()> {
         let arguments = ["doc", "--quiet", "--workspace", "--no-deps", "--lib"];
         call(cargo(&metadata, arguments).env("RUSTDOCFLAGS", "-D warnings"))
     })?;
-    stage("packages", || package::run(&metadata))
+    packages()
+}
+
+/// What would be published.
+///
+/// # Errors
+/// All that is missing.
+pub(crate) fn packages() -> Result<()> {
+    stage("packages", || package::run(&metadata()?))
 }
 
 /// The tests fail, not skip, where there is no GPU.

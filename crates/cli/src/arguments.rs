@@ -6,7 +6,7 @@ use duress_evaluation::core::{Epsilon, Norm};
 
 /// Attack, defend, certify and compare machine-learning models.
 #[derive(Debug, Parser)]
-#[command(name = "duress", version, propagate_version = true)]
+#[command(name = "duress", version, propagate_version = true, arg_required_else_help = false)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -108,15 +108,18 @@ pub(crate) struct Subject {
     /// Data set: `duress list datasets` shows them.
     #[arg(long)]
     pub(crate) data: String,
-    /// Use only so many test samples, from the start.
-    #[arg(long)]
-    pub(crate) limit: Option<usize>,
+    /// Use only the first so many test samples.
+    #[arg(long, value_name = "SAMPLES", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
     /// Seed of all draws.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u32,
-    /// Folder of the run.
+    /// Folder of the run; one of its own below `duress-runs` if missing.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Repeat all measurements instead of going on with an earlier run.
+    #[arg(long)]
+    pub(crate) fresh: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }

@@ -35,11 +35,11 @@ pub(crate) fn fetched(given: Option<PathBuf>) -> Result<PathBuf> {
 }
 
 /// Where data sets are looked for: the given folder, `DURESS_DATA`, then the cache.
-pub(crate) fn data(given: Option<PathBuf>) -> Result<Folders> {
+pub(crate) fn data(given: Option<PathBuf>) -> Folders {
     let mut roots: Vec<PathBuf> = given.into_iter().collect();
     roots.extend(env::var_os(DATA).map(PathBuf::from));
     if let Ok(cache) = cache() {
         roots.push(cache.join("data"));
     }
-    Ok(Folders::new(roots))
+    Folders::new(roots)
 }

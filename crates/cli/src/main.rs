@@ -4,6 +4,7 @@ mod commands;
 mod folders;
 mod output;
 mod progress;
+mod table;
 
 use std::process::ExitCode;
 
@@ -16,7 +17,18 @@ use crate::arguments::Arguments;
 const BAD_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            output::remark(&usage(&error));
+            return ExitCode::from(BAD_INPUT);
+        }
+        // `--help` and `--version`; whether anybody reads them is not our concern.
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+    };
     match commands::dispatch(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -25,6 +37,14 @@ fn main() -> ExitCode {
             ExitCode::from(code(&error))
         }
     }
+}
+
+/// What was typed wrong, in one line.
+fn usage(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let message = text.split("\n\nUsage:").next().unwrap_or_default();
+    let message = message.split("\n\nFor more information").next().unwrap_or_default();
+    format!("{}; see `duress --help`", output::one_line(message))
 }
 
 /// 2 for bad input, 1 for everything else.

@@ -17,9 +17,22 @@ pub(crate) fn remark(text: &str) {
 
 /// Says in one line what went wrong.
 pub(crate) fn complain(error: &anyhow::Error) {
-    let text = format!("{error:#}");
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    remark(&format!("error: {text}"));
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        // Many errors name their cause themselves.
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    remark(&format!("error: {}", one_line(&text)));
+}
+
+/// The text with its line breaks and runs of spaces folded.
+pub(crate) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether the reader of standard output left: no fault of anybody.

@@ -1,15 +1,17 @@
 //! Bars on a terminal, plain lines elsewhere; rows as they come; Ctrl-C.
 use std::io::IsTerminal;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
+use console::Term;
 use duress_evaluation::core::Progress;
-use duress_evaluation::{Comparison, Experiment, Observer, Row, comparison, percent, short};
+use duress_evaluation::{Experiment, Observer, Row, comparison};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::commands::Result;
 use crate::output;
+use crate::table::Table;
 
 /// Set by Ctrl-C.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -30,122 +32,114 @@ pub(crate) fn watch_interrupts() -> Result<()> {
 /// How long plain output stays silent.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// Shows a run.
+/// Shows a run: results on standard output, how far it is on standard error.
 pub(crate) struct Screen {
-    json: bool,
-    bar: Option<ProgressBar>,
-    plain: Mutex<Plain>,
-    table: Option<Table>,
+    shows: Shows,
+    head: Once,
+    terminal: bool,
+    phase: Mutex<Phase>,
 }
 
+/// What stands on standard output.
+enum Shows {
+    Table(Table),
+    Rows,
+    Nothing,
+}
+
+/// What is being done.
 #[derive(Default)]
-struct Plain {
+struct Phase {
     what: String,
     total: u64,
     done: u64,
+    /// When plain output last spoke.
     last: Option<Instant>,
-}
-
-/// The comparison table, printed line by line.
-struct Table {
-    robust: Vec<String>,
-    certified: Vec<String>,
-    name: usize,
-    defense: usize,
+    /// On a terminal.
+    bar: Option<ProgressBar>,
 }
 
 impl Screen {
     /// A screen for `experiment`; `json` replaces the table by rows.
-    pub(crate) fn new(experiment: &Experiment, json: bool) -> Result<Self> {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{msg:40!} {wide_bar} {pos}/{len} {eta}");
-            let bar = ProgressBar::no_length();
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            bar
-        });
-        let longest = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0);
-        let table = Table {
-            robust: experiment
-                .threats
-                .iter()
-                .map(|threat| format!("{} {}", threat.norm, short(threat.headline())))
-                .collect(),
-            certified: experiment
-                .certifiers
-                .iter()
-                .flat_map(|plan| {
-                    let norm = plan.certifier.norm();
-                    plan.radii.iter().map(move |radius| format!("{norm} {}", short(radius.get())))
-                })
-                .collect(),
-            name: longest(&mut experiment.models.iter().map(|m| m.name.chars().count())).max(5),
-            defense: longest(&mut experiment.models.iter().map(|m| m.defense.len())).max(7),
-        };
-        if !json {
-            output::line(&table.head())?;
-        }
-        Ok(Self { json, bar, plain: Mutex::default(), table: Some(table) })
+    pub(crate) fn new(experiment: &Experiment, json: bool) -> Self {
+        let terminal = Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+        Self::showing(if json {
+            Shows::Rows
+        } else {
+            Shows::Table(Table::new(experiment, terminal))
+        })
     }
 
     /// A screen without a table.
     pub(crate) fn bare() -> Self {
-        Self { json: true, bar: None, plain: Mutex::default(), table: None }
+        Self::showing(Shows::Nothing)
+    }
+
+    fn showing(shows: Shows) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        Self { shows, head: Once::new(), terminal, phase: Mutex::default() }
+    }
+
+    fn phase(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Prints without disturbing the bar.
-    fn print(&self, text: &str) {
-        let print = || {
-            // The run goes on although nobody reads: its rows are in the files.
-            let _ = output::line(text);
-        };
-        match &self.bar {
+    fn undisturbed(&self, print: impl FnOnce()) {
+        match &self.phase().bar {
             Some(bar) => bar.suspend(print),
             None => print(),
         }
     }
 
-    fn plain(&self) -> std::sync::MutexGuard<'_, Plain> {
-        self.plain.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn print(&self, text: &str) {
+        self.undisturbed(|| {
+            // The run goes on although nobody reads: its rows are in the files.
+            let _ = output::line(text);
+        });
     }
+}
+
+/// A bar of its own for each phase: it leaves nothing behind.
+fn bar(what: &str, total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {percent:>3} % {eta:>4} left");
+    ProgressBar::new(total)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_message(what.to_owned())
 }
 
 impl Progress for Screen {
     fn begin(&self, what: &str, total: u64) {
-        if let Some(bar) = &self.bar {
-            bar.reset();
-            bar.set_length(total);
-            bar.set_message(what.to_owned());
+        let mut phase = self.phase();
+        if let Some(bar) = phase.bar.take() {
+            bar.finish_and_clear();
         }
-        let mut plain = self.plain();
-        let last = plain.last;
-        *plain = Plain { what: what.into(), total, done: 0, last };
+        let bar = self.terminal.then(|| bar(what, total));
+        let last = phase.last;
+        *phase = Phase { what: what.into(), total, done: 0, last, bar };
     }
 
     fn advance(&self, units: u64) {
-        if let Some(bar) = &self.bar {
+        let mut phase = self.phase();
+        phase.done += units;
+        if let Some(bar) = &phase.bar {
             bar.inc(units);
             return;
         }
-        let mut plain = self.plain();
-        plain.done += units;
         let now = Instant::now();
-        let since = plain.last.get_or_insert(now).elapsed();
-        if since >= QUIET {
-            plain.last = Some(now);
-            output::remark(&format!("{}: {} of {}", plain.what, plain.done, plain.total));
+        if phase.last.get_or_insert(now).elapsed() >= QUIET {
+            phase.last = Some(now);
+            output::remark(&format!("{}: {} of {}", phase.what, phase.done, phase.total));
         }
     }
 
     fn note(&self, message: &str) {
-        match &self.bar {
-            Some(bar) => bar.set_message(message.to_owned()),
-            None => output::remark(message),
-        }
+        self.undisturbed(|| output::remark(message));
     }
 
     fn end(&self) {
-        if let Some(bar) = &self.bar {
-            bar.reset();
+        if let Some(bar) = self.phase().bar.take() {
+            bar.finish_and_clear();
         }
     }
 
@@ -156,8 +150,7 @@ impl Progress for Screen {
 
 impl Observer for Screen {
     fn row(&self, row: &Row) {
-        if self.json
-            && self.table.is_some()
+        if let Shows::Rows = self.shows
             && let Ok(text) = serde_json::to_string(row)
         {
             self.print(&text);
@@ -165,63 +158,21 @@ impl Observer for Screen {
     }
 
     fn model_done(&self, rows: &[Row], model: &str) {
-        if let (false, Some(table)) = (self.json, &self.table)
-            && let Some(line) = comparison(rows).iter().find(|line| line.model == model)
+        if let Shows::Table(table) = &self.shows
+            && let Some(found) = comparison(rows).iter().find(|found| found.model == model)
         {
-            self.print(&table.line(line));
+            self.head.call_once(|| {
+                if let Some(head) = table.head() {
+                    self.print(&head);
+                }
+            });
+            self.print(&table.model(found));
         }
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-/// Room for `100.0 % [99.9, 100.0]`.
-const RATE: usize = 23;
-
-impl Table {
-    fn head(&self) -> String {
-        let mut text = format!(
-            "{:<name$}  {:<defense$}  {:<RATE$}",
-            "model",
-            "defence",
-            "clean",
-            name = self.name,
-            defense = self.defense
-        );
-        for (kind, titles) in [("robust", &self.robust), ("certified", &self.certified)] {
-            for title in titles {
-                text.push_str(&format!("{:<RATE$}", format!("{kind} {title}")));
-            }
-        }
-        text.push_str("training");
-        text
-    }
-
-    fn line(&self, model: &Comparison) -> String {
-        let mut text = format!(
-            "{:<name$}  {:<defense$}  {:<RATE$}",
-            model.model,
-            model.defense,
-            percent(model.clean),
-            name = self.name,
-            defense = self.defense
-        );
-        for (titles, columns) in
-            [(&self.robust, &model.robust), (&self.certified, &model.certified)]
-        {
-            for title in titles {
-                let own = columns.iter().find(|column| column.title() == *title);
-                let rate = own.map_or_else(|| "–".into(), |column| percent(column.accuracy));
-                text.push_str(&format!("{rate:<RATE$}"));
-            }
-        }
-        text.push_str(&format!("{:.1} s", model.training_seconds));
-        text
+        self.end();
     }
 }

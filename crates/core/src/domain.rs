@@ -32,12 +32,14 @@ pub enum Layout {
 }
 
 impl Layout {
-    /// Number of features of a row.
+    /// Number of features of a row; the largest number there is where the true one is larger.
     #[must_use]
     pub fn features(self) -> usize {
         match self {
-            Layout::Image { channels, height, width } => channels * height * width,
-            Layout::Waveform { channels, samples } => channels * samples,
+            Layout::Image { channels, height, width } => {
+                channels.saturating_mul(height).saturating_mul(width)
+            }
+            Layout::Waveform { channels, samples } => channels.saturating_mul(samples),
             Layout::Table { features } => features,
         }
     }
@@ -73,6 +75,9 @@ impl Bound {
     }
 }
 
+/// Largest row: a layout from a hostile file must not make the arithmetic of sizes overflow.
+const MOST_FEATURES: usize = 1 << 31;
+
 /// The input space of a model, in raw, un-normalised units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
@@ -95,6 +100,12 @@ impl Domain {
         if features == 0 {
             return Err(Error::Domain(format!("a row must have a feature, got {layout:?}")));
         }
+        if features > MOST_FEATURES {
+            let most = MOST_FEATURES;
+            return Err(Error::Domain(format!(
+                "a row must have at most {most} features: {layout:?}"
+            )));
+        }
         for (side, bound) in [("lower", &lower), ("upper", &upper)] {
             if let Bound::PerFeature(values) = bound
                 && values.len() != features
@@ -105,7 +116,8 @@ impl Domain {
                 )));
             }
         }
-        for index in 0..features {
+        let uniform = matches!((&lower, &upper), (Bound::Uniform(_), Bound::Uniform(_)));
+        for index in 0..if uniform { 1 } else { features } {
             let (low, high) = (lower.at(index), upper.at(index));
             if !(low.is_finite() && high.is_finite() && low <= high) {
                 return Err(Error::Domain(format!(
@@ -294,6 +306,8 @@ mod tests {
         assert!(Domain::table(vec![0.0], vec![f32::INFINITY]).is_err());
         assert!(Domain::table(vec![0.0, 0.0], vec![1.0]).is_err());
         assert!(Domain::image(1, 0, 3).is_err());
+        assert!(Domain::image(usize::MAX, 3, 3).is_err());
+        assert!(Domain::waveform(1, usize::MAX).is_err());
     }
 
     #[test]

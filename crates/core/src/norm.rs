@@ -19,7 +19,7 @@ pub enum Norm {
 }
 
 /// Keeps divisions by a norm finite without changing any norm above it.
-const TINY: f64 = 1e-12;
+pub(crate) const TINY: f64 = 1e-12;
 
 impl Norm {
     /// All of them.

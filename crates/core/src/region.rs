@@ -1,10 +1,14 @@
 //! The feasible set of a batch: a ball around each clean row, cut by the input box.
+use std::sync::{Arc, OnceLock};
+
 use burn::prelude::*;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Exp1, StandardNormal};
 
-use crate::{Domain, Error, Norm, Result, Seed, Threat, Use};
+use crate::host_region::values;
+use crate::projection::{self, INSIDE};
+use crate::{Domain, Error, HostRegion, Norm, Result, Seed, Threat, Use};
 
 /// Halvings of a bisection: from the largest f32 threshold to below its rounding.
 const HALVINGS: usize = 40;
@@ -12,9 +16,6 @@ const HALVINGS: usize = 40;
 /// Steps of the L2 projection's active-set iteration; it is exact once the set of clamped
 /// features repeats, and inside the ball after each step.
 const ACTIVE_SET_STEPS: usize = 12;
-
-/// Sums of many f32 squares round; L1 and L2 projections aim this much (relative) inside.
-const INSIDE: f64 = 1e-5;
 
 /// `{x : ‖x − x₀‖ ≤ radius, lower ≤ x ≤ upper, x = x₀ at immutable features}`, row by row.
 #[derive(Clone, Debug)]
@@ -28,6 +29,7 @@ pub struct Region {
     upper: Tensor<2>,
     /// Features that may change, ascending; what draws run over.
     mutable: Vec<usize>,
+    on_host: Arc<OnceLock<Option<HostRegion>>>,
 }
 
 impl Region {
@@ -62,7 +64,8 @@ impl Region {
         let immutable = domain.immutable();
         let mutable =
             (0..features).filter(|feature| immutable.binary_search(feature).is_err()).collect();
-        Ok(Self { norm: threat.norm(), center, radius, lower, upper, mutable })
+        let (norm, on_host) = (threat.norm(), Arc::default());
+        Ok(Self { norm, center, radius, lower, upper, mutable, on_host })
     }
 
     /// The norm of the balls.
@@ -106,6 +109,7 @@ impl Region {
             lower: select(&self.lower),
             upper: select(&self.upper),
             mutable: self.mutable.clone(),
+            on_host: Arc::default(),
         }
     }
 
@@ -117,6 +121,43 @@ impl Region {
     /// sorting. L0 keeps the features that gain most, the earlier one of two that gain the same.
     #[must_use]
     pub fn project(&self, rows: Tensor<2>) -> Tensor<2> {
+        if let Some(project) = projection::onto(self.norm)
+            && let Some(host) = self.on_host()
+        {
+            return host.each_row(rows, |_, row, part, scratch| project(row, part, scratch));
+        }
+        self.project_by_tensors(rows)
+    }
+
+    /// The projection of a step of `length` `[N, 1]` up the `gradient` `[N, F]`:
+    /// `Π(x + length · d)`, where `d` is [`Norm::steepest`].
+    #[must_use]
+    pub fn ascend(&self, rows: Tensor<2>, gradient: Tensor<2>, length: Tensor<2>) -> Tensor<2> {
+        let features = rows.dims()[1];
+        if matches!(self.norm, Norm::L2 | Norm::Linf)
+            && let Some(project) = projection::onto(self.norm)
+            && let Some(host) = self.on_host()
+        {
+            let (slopes, lengths) = (values(gradient), values(length));
+            return host.each_row(rows, |index, row, part, scratch| {
+                let slope = &slopes[index * features..][..features];
+                projection::climb(self.norm, row, slope, lengths[index]);
+                project(row, part, scratch);
+            });
+        }
+        self.project(rows + self.norm.steepest(gradient) * length)
+    }
+
+    /// The region in the host's memory, copied there once; `None` on a device that is not a CPU.
+    #[must_use]
+    pub fn on_host(&self) -> Option<&HostRegion> {
+        let fields = || [self.center(), self.lower(), self.upper(), self.radius()];
+        self.on_host.get_or_init(|| HostRegion::new(fields())).as_ref()
+    }
+
+    /// [`Region::project`] by operations on whole tensors, in a number of steps that does not
+    /// depend on the rows: nothing is read back from a GPU.
+    pub(crate) fn project_by_tensors(&self, rows: Tensor<2>) -> Tensor<2> {
         match self.norm {
             Norm::Linf => rows.max_pair(self.lower()).min_pair(self.upper()),
             Norm::L2 => self.recenter(self.shrink_l2(rows - self.center())),

@@ -34,18 +34,39 @@ pub enum Error {
     },
     /// A run folder that holds another experiment.
     #[error(
-        "{} holds another run ({what} was {stored}, now {now}); choose another --out or delete it",
+        "{} holds another run ({what} was {stored}, now {now}); choose another --out, or --fresh \
+         to repeat all measurements there",
         path.display()
     )]
     OtherRun {
         /// The folder.
         path: PathBuf,
         /// What differs.
-        what: &'static str,
+        what: String,
         /// Its value in the folder.
         stored: String,
         /// Its value now.
         now: String,
+    },
+    /// A folder without a run.
+    #[error("{} holds no run: there is no run.json in it", path.display())]
+    NoRun {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A run that another process is writing to.
+    #[error("{}: another process is writing to this run", path.display())]
+    Busy {
+        /// The file that is locked.
+        path: PathBuf,
+    },
+    /// A measurement that is no number: a bug of the evaluation or of a model.
+    #[error("measurement `{key}`: {reason}")]
+    Measurement {
+        /// Its key.
+        key: String,
+        /// Which field.
+        reason: String,
     },
     /// An attack found a point inside a certified ball: one of the two is wrong.
     #[error(
@@ -120,6 +141,7 @@ impl Error {
             | Error::Experiment { .. }
             | Error::Rows { .. }
             | Error::OtherRun { .. }
+            | Error::NoRun { .. }
             | Error::Data(_) => true,
             Error::Core(error) | Error::Model(duress_models::Error::Core(error)) => core(error),
             Error::Model(error) => !matches!(error, duress_models::Error::LossNotFinite { .. }),

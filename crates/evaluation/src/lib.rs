@@ -4,6 +4,8 @@
 //! writes one [`Row`] a measurement; [`page()`] turns rows into a report.
 mod error;
 mod experiment;
+#[cfg(test)]
+mod fixtures;
 mod page;
 pub mod report;
 mod row;
@@ -26,3 +28,9 @@ pub use duress_datasets as datasets;
 pub use duress_defenses as defenses;
 pub use duress_metrics as metrics;
 pub use duress_models as models;
+
+/// Bytes as lower-case hexadecimal digits.
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}

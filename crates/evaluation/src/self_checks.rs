@@ -91,7 +91,7 @@ fn weaker_at_larger(rows: &[Row], row: &Row, left: u64) -> Option<f64> {
             }
             _ => None,
         })
-        .last()
+        .next_back()
 }
 
 /// Samples that the attack broke on the model itself, of those correct without it.
@@ -114,4 +114,71 @@ fn white_box(
 
 fn same(a: f64, b: f64) -> bool {
     (a - b).abs() <= f64::EPSILON * a.abs().max(b.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{attack, clean, transfer};
+
+    fn texts(rows: &[Row]) -> Vec<String> {
+        self_checks(rows).into_iter().map(|check| check.text).collect()
+    }
+
+    #[test]
+    fn noise_that_beats_every_gradient_attack_is_a_finding() {
+        let rows = |noise: u64| {
+            let other = attack("n", "uniform-noise", 0.1, 0);
+            let [fgm, pgd] = [attack("m", "fgm", 0.1, 60), attack("m", "pgd", 0.1, 40)];
+            vec![other, fgm, pgd, attack("m", "uniform-noise", 0.1, noise)]
+        };
+        assert_eq!(texts(&rows(40)), [] as [String; 0]);
+        let checks = self_checks(&rows(39));
+        assert_eq!((checks.len(), checks[0].model.as_str()), (1, "m"));
+        let text = &checks[0].text;
+        assert!(text.contains("uniform-noise leaves 39") && text.contains("pgd leaves 40"));
+        assert!(text.contains("masked"), "{text}");
+    }
+
+    #[test]
+    fn a_larger_ball_with_more_survivors_is_a_finding() {
+        let rows = |left: u64| {
+            vec![
+                attack("m", "pgd", 0.1, 40),
+                attack("m", "pgd", 0.2, left),
+                attack("m", "fgm", 0.3, 80),
+                attack("n", "pgd", 0.3, 80),
+            ]
+        };
+        assert_eq!(texts(&rows(40)), [] as [String; 0]);
+        let found = texts(&rows(41));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains("pgd breaks fewer samples at linf 0.2 than at 0.1"), "{found:?}");
+    }
+
+    #[test]
+    fn transfer_that_beats_the_white_box_is_a_finding() {
+        // White box: 45 of 90 broken. Of 60 correct on both, 30 is the same share.
+        let rows = |fooled: u64| {
+            vec![attack("target", "pgd", 0.1, 45), transfer("source", "target", 60, fooled)]
+        };
+        assert_eq!(texts(&rows(30)), [] as [String; 0]);
+        let checks = self_checks(&rows(31));
+        assert_eq!((checks.len(), checks[0].model.as_str()), (1, "source"));
+        assert!(checks[0].text.contains("fool 31 of 60 on `target`"), "{}", checks[0].text);
+        // Nothing is known of the target, or nothing was counted.
+        assert_eq!(texts(&[transfer("source", "target", 60, 60)]), [] as [String; 0]);
+        let rows = [attack("target", "pgd", 0.1, 90), transfer("source", "target", 0, 0)];
+        assert_eq!(texts(&rows), [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_training_that_stopped_early_is_a_finding() {
+        let mut row = clean("m", 90);
+        assert_eq!(texts(std::slice::from_ref(&row)), [] as [String; 0]);
+        if let Measured::Clean { stopped, .. } = &mut row.measured {
+            *stopped = Some("collapse".into());
+        }
+        assert_eq!(texts(&[row]), ["training stopped early: collapse"]);
+    }
 }

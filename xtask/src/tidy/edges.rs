@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("duress-metrics", &["duress-core"]),
     ("duress-models", &["duress-core"]),
     // 2
-    ("duress-certification", &["duress-core", "duress-models"]),
+    ("duress-certification", &["duress-core", "duress-metrics", "duress-models"]),
     ("duress-defenses", &["duress-attacks", "duress-core", "duress-models"]),
     // 3
     ("duress-evaluation", LIBRARIES),

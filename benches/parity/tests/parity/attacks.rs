@@ -16,10 +16,10 @@ const TOLERANCE: f64 = 1e-3;
 
 /// Share of the features that may be different: where a gradient is zero but for rounding, its
 /// sign is anything, and so is every step from there.
-const SHARE: f64 = 0.02;
+const SHARE: f64 = 0.01;
 
 /// Of the mean loss that the attack reaches.
-const LOSS: f64 = 0.01;
+const LOSS: f64 = 1e-3;
 
 fn attack(side: &Side, norm: Norm, radius: f64, momentum: f64) -> (Outcome, Vec<f32>) {
     let network = side.network(&small(), &domain(), CLASSES).unwrap();

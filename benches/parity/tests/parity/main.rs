@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use duress_core::Domain;
 use duress_models::Architecture;
-use duress_parity::{Side, others, reference};
+use duress_parity::{Missing, Side, others, reference};
 
 mod attacks;
 mod passes;
@@ -18,14 +18,15 @@ mod smoothing;
 mod training;
 
 /// Opened once: a device compiles its kernels on first use.
-static SIDES: LazyLock<(Side, Vec<Side>)> = LazyLock::new(|| match others() {
-    Ok(others) => (reference().unwrap(), others),
-    Err(missing) => panic!("{missing}"),
-});
+static SIDES: LazyLock<Result<(Side, Vec<Side>), Missing>> =
+    LazyLock::new(|| Ok((reference().unwrap(), others()?)));
 
 /// Compares the reference with every other side.
 fn compare(what: &str, test: impl Fn(&Side, &Side) -> Vec<String>) {
-    let (reference, others) = &*SIDES;
+    let (reference, others) = match &*SIDES {
+        Ok(sides) => sides,
+        Err(missing) => panic!("{missing}"),
+    };
     for other in others {
         for line in test(reference, other) {
             println!("parity {} | {} | {what}: {line}", reference.name, other.name);

@@ -30,7 +30,7 @@ fn certify(side: &Side) -> Vec<Certificate> {
 fn count(certificate: &Certificate) -> Option<u64> {
     let draws = SMOOTHING.estimation_draws;
     let gives = |count: u64| {
-        let bound = probability_lower_bound(count, draws, SMOOTHING.alpha);
+        let bound = probability_lower_bound(count, draws, SMOOTHING.alpha).unwrap();
         certified_radius(bound, SMOOTHING.sigma).map(f64::to_bits)
     };
     (0..=draws).find(|&count| gives(count) == Some(certificate.radius.to_bits()))

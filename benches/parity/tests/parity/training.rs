@@ -10,7 +10,7 @@ use crate::{CLASSES, FEATURES, compare, domain, small};
 const ROWS: usize = 32;
 
 /// Of a tensor's largest change in the step.
-const TOLERANCE: f64 = 1e-2;
+const TOLERANCE: f64 = 1e-3;
 
 /// The change of each tensor in one step, by name.
 fn step(side: &Side) -> Vec<(String, Vec<f32>)> {

@@ -80,8 +80,8 @@ impl Smoothing {
         (draws, usage): (u64, Use),
         progress: &dyn Progress,
     ) -> Result<Vec<u64>> {
-        let features = row.dims()[1];
         let device = passes.device();
+        let (center, sigma) = (host::floats(row)?, self.sigma as f32);
         let classes = model.classes();
         // Counts stay on the device; an f32 is exact far beyond the size of a batch.
         let mut wins: Vec<Tensor<2>> = Vec::new();
@@ -91,12 +91,16 @@ impl Smoothing {
                 return Err(Error::Cancelled);
             }
             let count = (draws - done).min(self.batch as u64) as usize;
-            let noise = fill_rows(count, features, device, |index, values| {
+            // Where the noise is drawn, over all cores: the same bits on each device.
+            let noisy = fill_rows(count, center.len(), device, |index, values| {
                 let draw = (done + index as u64) as u32;
                 let mut rng = seed.stream(id, 0, draw, usage);
-                values.fill_with(|| rng.sample(StandardNormal));
+                for (value, center) in values.iter_mut().zip(&center) {
+                    let noise: f32 = rng.sample(StandardNormal);
+                    *value = center + noise * sigma;
+                }
             });
-            let logits = passes.logits(model, row.clone() + noise * self.sigma)?;
+            let logits = passes.logits(model, noisy)?;
             let finite = logits.clone().is_finite().float().min_dim(1);
             let winner = logits.argmax(1).expand([count, classes]);
             let all = Tensor::<1, Int>::arange(0..classes as i64, device)

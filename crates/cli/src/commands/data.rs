@@ -2,10 +2,10 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use duress_evaluation::datasets::{DATASETS, Fetch, Manifest, Part};
+use duress_evaluation::datasets::{DATASETS, Fetch, Manifest, Part, find};
 use serde_json::json;
 
-use super::Result;
+use super::{BadInput, Result};
 use crate::arguments::{Data, DataAction};
 use crate::{folders, output};
 
@@ -16,7 +16,7 @@ pub(super) fn data(arguments: Data) -> Result<()> {
         Some(DataAction::Fetch { names, data_folder, mirror }) => {
             // All names are checked before anything is fetched.
             let manifests: Vec<Manifest> =
-                names.iter().map(|name| Manifest::find(name)).collect::<Result<_, _>>()?;
+                names.iter().map(|name| manifest(name)).collect::<Result<_>>()?;
             let folder = folders::fetched(data_folder)?;
             for manifest in &manifests {
                 fetch(manifest, &folder, mirror.clone())?;
@@ -27,7 +27,7 @@ pub(super) fn data(arguments: Data) -> Result<()> {
 }
 
 fn list(data_folder: Option<PathBuf>, as_json: bool) -> Result<()> {
-    let folders = folders::data(data_folder)?;
+    let folders = folders::data(data_folder);
     let head = ["NAME", "STATE", "DESCRIPTION", "REFERENCE"].map(str::to_owned).to_vec();
     let mut rows = vec![head];
     for entry in DATASETS {
@@ -58,6 +58,24 @@ fn list(data_folder: Option<PathBuf>, as_json: bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What is published of a data set, or why it cannot be fetched.
+fn manifest(name: &str) -> Result<Manifest> {
+    let entry = find(name)?;
+    if entry.is_embedded() {
+        return Err(BadInput(format!("`{name}` is built in: there is nothing to fetch")).into());
+    }
+    Manifest::find(name).map_err(|_| {
+        let known: Vec<_> =
+            DATASETS.iter().filter(|entry| entry.is_fetchable()).map(|entry| entry.name).collect();
+        let reason = format!(
+            "`{name}` cannot be fetched: give --data-folder with a copy ({}); fetchable: {}",
+            entry.reference,
+            known.join(", ")
+        );
+        BadInput(reason).into()
+    })
 }
 
 fn fetch(manifest: &Manifest, folder: &std::path::Path, mirror: Option<String>) -> Result<()> {

@@ -2,6 +2,7 @@
 use std::path::{Path, PathBuf};
 
 use duress_evaluation::Error;
+use duress_evaluation::core::Epsilon;
 use toml::{Table, Value};
 
 use super::run::{execute, folder_name, parse};
@@ -19,10 +20,7 @@ pub(super) fn attack(arguments: Attack) -> Result<()> {
     if attacks.is_empty() {
         return Err(BadInput("give --attack NAME or --config FILE".into()).into());
     }
-    let mut radii = arguments.epsilon.clone();
-    radii.sort_by(f64_order);
-    radii.dedup();
-    let radii: Vec<Value> = radii.into_iter().map(|radius| Value::Float(radius.get())).collect();
+    let radii = ascending(arguments.epsilon);
     let headline = radii.last().cloned().unwrap_or(Value::Float(0.0));
     let threat = Table::from_iter([
         ("norm".into(), text(&arguments.norm.to_string())),
@@ -41,21 +39,18 @@ pub(super) fn certify(arguments: Certify) -> Result<()> {
         Some(path) => tables(path, "certify")?,
         None => vec![Value::Table(Table::from_iter([("name".into(), text("smoothing"))]))],
     };
-    let mut radii = arguments.radii.clone();
-    radii.sort_by(f64_order);
-    radii.dedup();
-    let radii: Vec<Value> = radii.into_iter().map(|radius| Value::Float(radius.get())).collect();
+    let radii = ascending(arguments.radii);
     for certifier in certifiers.iter_mut().filter_map(Value::as_table_mut) {
         certifier.insert("radii".into(), Value::Array(radii.clone()));
     }
     measure(arguments.subject, "certify", [("certify".to_owned(), Value::Array(certifiers))])
 }
 
-fn f64_order(
-    a: &duress_evaluation::core::Epsilon,
-    b: &duress_evaluation::core::Epsilon,
-) -> std::cmp::Ordering {
-    a.get().total_cmp(&b.get())
+/// The radii in ascending order, each once.
+fn ascending(mut radii: Vec<Epsilon>) -> Vec<Value> {
+    radii.sort_by(|a, b| a.get().total_cmp(&b.get()));
+    radii.dedup();
+    radii.into_iter().map(|radius| Value::Float(radius.get())).collect()
 }
 
 fn measure(
@@ -64,17 +59,20 @@ fn measure(
     more: impl IntoIterator<Item = (String, Value)>,
 ) -> Result<()> {
     let stem = subject.model.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let stem = stem.unwrap_or_default();
+    let stem = stem.unwrap_or_else(|| "model".into());
     let plain: String = stem
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' })
         .collect();
     let mut data = Table::from_iter([("name".into(), text(&subject.data))]);
     if let Some(limit) = subject.limit {
-        data.insert("test".into(), Value::Integer(limit as i64));
+        data.insert("test".into(), Value::Integer(i64::from(limit)));
     }
-    let file = subject.model.to_string_lossy().into_owned();
-    let model = Table::from_iter([("name".into(), text(&stem)), ("file".into(), text(&file))]);
+    let Some(file) = subject.model.to_str() else {
+        let reason = format!("{}: the path of a model must be Unicode", subject.model.display());
+        return Err(BadInput(reason).into());
+    };
+    let model = Table::from_iter([("name".into(), text(&stem)), ("file".into(), text(file))]);
     let mut experiment = Table::from_iter([
         ("name".into(), text(&format!("{what}-{plain}"))),
         ("title".into(), text(&format!("{what}: {stem} on {}", subject.data))),
@@ -86,7 +84,7 @@ fn measure(
     let experiment = parse(&toml::to_string(&experiment)?, &subject.model)?;
     let runs = PathBuf::from("duress-runs");
     let out = subject.out.unwrap_or_else(|| runs.join(folder_name(&experiment, &subject.place)));
-    execute(&experiment, &subject.place, out)
+    execute(&experiment, &subject.place, (out, subject.fresh))
 }
 
 /// The tables `[[kind]]` of a file, which holds nothing else.

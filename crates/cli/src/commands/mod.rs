@@ -56,12 +56,13 @@ fn context<'a>(
     place: &Place,
     passes: &'a Passes,
     observer: &'a dyn Observer,
-    out: std::path::PathBuf,
+    (out, fresh): (std::path::PathBuf, bool),
 ) -> Result<Context<'a>> {
     Ok(Context {
         out,
+        fresh,
         cache: folders::models(place.cache.clone())?,
-        folders: folders::data(place.data_folder.clone())?,
+        folders: folders::data(place.data_folder.clone()),
         device: place.device.clone(),
         passes,
         observer,
@@ -81,6 +82,6 @@ fn command() -> String {
             format!("'{}'", word.replace('\'', "'\\''"))
         }
     };
-    let words = std::env::args().skip(1).map(quote);
+    let words = std::env::args_os().skip(1).map(|word| quote(word.to_string_lossy().into_owned()));
     std::iter::once("duress".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }

@@ -1,11 +1,9 @@
 //! `duress run`: an experiment from its file to its report.
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use duress_evaluation::{Error, Experiment, Journal, run as run_experiment, write_report};
 
-use super::{BadInput, Result};
+use super::Result;
 use crate::arguments::{Place, Run};
 use crate::output;
 use crate::progress::{Screen, watch_interrupts};
@@ -15,10 +13,7 @@ pub(super) fn run(arguments: Run) -> Result<()> {
     let runs = arguments.runs.unwrap_or_else(|| PathBuf::from("duress-runs"));
     let out =
         arguments.out.unwrap_or_else(|| runs.join(folder_name(&experiment, &arguments.place)));
-    if arguments.fresh {
-        clear(&out)?;
-    }
-    execute(&experiment, &arguments.place, out)
+    execute(&experiment, &arguments.place, (out, arguments.fresh))
 }
 
 /// One folder an experiment, device and version: runs that differ never meet.
@@ -28,23 +23,16 @@ pub(super) fn folder_name(experiment: &Experiment, place: &Place) -> String {
     format!("{}{dash}{device}-{}", experiment.name, &experiment.digest[..8])
 }
 
-/// Deletes an earlier run, and nothing that is no run.
-fn clear(out: &Path) -> Result<()> {
-    if !out.exists() {
-        return Ok(());
-    }
-    if !out.join("run.json").exists() {
-        let reason = format!("{} holds no run: --fresh does not delete it", out.display());
-        return Err(BadInput(reason).into());
-    }
-    fs::remove_dir_all(out).with_context(|| format!("deleting {}", out.display()))
-}
-
-pub(super) fn execute(experiment: &Experiment, place: &Place, out: PathBuf) -> Result<()> {
+/// Runs an experiment in a folder, from the start if `fresh`, and writes its report.
+pub(super) fn execute(
+    experiment: &Experiment,
+    place: &Place,
+    (out, fresh): (PathBuf, bool),
+) -> Result<()> {
     let passes = super::passes(place)?;
     watch_interrupts()?;
-    let screen = Screen::new(experiment, place.json)?;
-    let context = super::context(place, &passes, &screen, out.clone())?;
+    let screen = Screen::new(experiment, place.json);
+    let context = super::context(place, &passes, &screen, (out.clone(), fresh))?;
     let summary = match run_experiment(experiment, &context) {
         Ok(summary) => summary,
         Err(error) if error.is_cancelled() => {

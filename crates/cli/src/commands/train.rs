@@ -1,5 +1,6 @@
 //! `duress train`: one model of an experiment, as a file.
-use std::fs;
+use std::fs::File;
+use std::path::Path;
 
 use anyhow::Context as _;
 use duress_evaluation::{Experiment, train_model};
@@ -20,15 +21,24 @@ pub(super) fn train(arguments: Train) -> Result<()> {
     let passes = super::passes(&arguments.place)?;
     watch_interrupts()?;
     let screen = Screen::bare();
-    let context = super::context(&arguments.place, &passes, &screen, out.clone())?;
+    let context = super::context(&arguments.place, &passes, &screen, (out.clone(), false))?;
     let trained = match train_model(&experiment, &arguments.model, &context) {
         Err(error) if error.is_cancelled() => {
             anyhow::bail!("stopped; the same command goes on from here")
         }
         other => other?,
     };
-    let part = out.with_extension("part");
-    fs::copy(&trained, &part).with_context(|| format!("writing {}", part.display()))?;
-    fs::rename(&part, out).with_context(|| format!("writing {}", out.display()))?;
+    copy(&trained, out).with_context(|| format!("writing {}", out.display()))?;
+    drop(screen);
     output::line(&format!("model  {}", out.display()))
+}
+
+/// The file appears whole or not at all.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut part = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    std::io::copy(&mut File::open(from)?, &mut part)?;
+    part.as_file().sync_data()?;
+    part.persist(to)?;
+    Ok(())
 }

@@ -2,7 +2,7 @@
 use duress_attacks::{ATTACKS, find};
 use duress_core::{Attack, Norm};
 
-use super::text::{effective, one_line, take_name};
+use super::text::{check_part, effective, one_line, take_name};
 use super::threat::ThreatPlan;
 
 /// One attack with its hyperparameters.
@@ -28,6 +28,9 @@ impl AttackPlan {
     }
 }
 
+/// Labels that rows use for themselves.
+const RESERVED: [&str; 3] = ["clean", "none", "worst-case"];
+
 pub(super) fn check_all(
     tables: Vec<toml::Table>,
     threats: &[ThreatPlan],
@@ -42,16 +45,20 @@ pub(super) fn check_all(
         let at = |reason: &str| format!("in [[attack]] `{name}`: {}", one_line(reason));
         let label = match table.remove("label") {
             None => name.clone(),
-            Some(toml::Value::String(label)) if !label.is_empty() => label,
+            Some(toml::Value::String(label)) => label,
             Some(other) => return Err(at(&format!("`label` must be a string, got {other}"))),
         };
+        check_part("`label`", &label).map_err(|reason| at(&reason))?;
+        if RESERVED.contains(&label.as_str()) {
+            return Err(at(&format!("`label` must not be one of {}", RESERVED.join(", "))));
+        }
         let budget = match table.remove("budget") {
             None => None,
             Some(toml::Value::Integer(budget)) if budget >= 0 => Some(budget as u64),
             Some(other) => return Err(at(&format!("`budget` must be at least 0, got {other}"))),
         };
         let config = effective((entry.defaults)(), &table);
-        let attack = (entry.parse)(table).map_err(|error| at(error.message()))?;
+        let attack = (entry.parse)(table).map_err(|error| at(&error.to_string()))?;
         if !threats.is_empty() && !threats.iter().any(|threat| entry.norms.contains(&threat.norm)) {
             let norms: Vec<_> = entry.norms.iter().map(ToString::to_string).collect();
             let threats: Vec<_> = threats.iter().map(|threat| threat.norm.to_string()).collect();

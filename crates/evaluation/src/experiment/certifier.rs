@@ -25,7 +25,23 @@ pub(super) fn check_all(
     tables: Vec<toml::Table>,
     models: &[&str],
 ) -> Result<Vec<CertifierPlan>, String> {
-    tables.into_iter().map(|table| check(table, models)).collect()
+    let mut plans: Vec<CertifierPlan> = Vec::new();
+    for table in tables {
+        let plan = check(table, models)?;
+        let again = |other: &&CertifierPlan| {
+            (other.name, &other.config) == (plan.name, &plan.config)
+                && other.models.iter().any(|model| plan.models.contains(model))
+        };
+        if plans.iter().find(again).is_some() {
+            return Err(format!(
+                "in [[certify]] `{}`: a second table with the same hyperparameters for a model; \
+                 put all `radii` into one",
+                plan.name
+            ));
+        }
+        plans.push(plan);
+    }
+    Ok(plans)
 }
 
 fn check(mut table: toml::Table, known: &[&str]) -> Result<CertifierPlan, String> {
@@ -55,7 +71,7 @@ fn check(mut table: toml::Table, known: &[&str]) -> Result<CertifierPlan, String
         return Err(at("`radii` must ascend and name at least one radius"));
     }
     let config = effective((entry.defaults)(), &table);
-    let certifier = (entry.parse)(table).map_err(|error| at(error.message()))?;
+    let certifier = (entry.parse)(table).map_err(|error| at(&error.to_string()))?;
     certifier.check().map_err(|error| at(&error.to_string()))?;
     Ok(CertifierPlan { name: entry.name, certifier, config, models, samples, radii })
 }

@@ -16,7 +16,7 @@ pub use certifier::CertifierPlan;
 pub use model::{ModelPlan, Source};
 pub use threat::ThreatPlan;
 
-use crate::{Error, Result};
+use crate::{Error, Result, hexadecimal};
 use text::one_line;
 
 /// A checked experiment.
@@ -106,14 +106,12 @@ impl Experiment {
                 .into());
         }
         let file: File = toml::from_str(text).map_err(|error| text::located(&error, text))?;
-        let fits = |name: &str| {
-            !name.is_empty()
-                && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-                && !name.starts_with('.')
-        };
-        if !fits(&file.name) {
-            let name = &file.name;
-            return Err(format!("`name` must be letters, digits, `-`, `_`, `.`, got `{name}`"));
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let name = &file.name;
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+            return Err(format!(
+                "`name` must be letters, digits, `-`, `_`, `.` and not begin with `.`, got `{name}`"
+            ));
         }
         if !(0.0..1.0).contains(&file.data.validation) {
             let got = file.data.validation;
@@ -137,6 +135,12 @@ impl Experiment {
         if attacks.is_empty() != threats.is_empty() {
             return Err("[[attack]] and [[threat]] need each other".into());
         }
+        if let Some(threat) =
+            threats.iter().find(|threat| !attacks.iter().any(|plan| plan.supports(threat.norm)))
+        {
+            let norm = threat.norm;
+            return Err(format!("[[threat]] {norm}: no [[attack]] supports it, so none would run"));
+        }
         if file.transfer && attacks.is_empty() {
             return Err("`transfer` needs an [[attack]]".into());
         }
@@ -151,7 +155,7 @@ impl Experiment {
             attacks,
             certifiers,
             transfer: file.transfer,
-            digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            digest: hexadecimal(&digest),
         })
     }
 }

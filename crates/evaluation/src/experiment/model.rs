@@ -5,7 +5,7 @@ use duress_defenses::{DEFENSES, Defense, TrainingDefense, Transformation, Voting
 use duress_models::{Architecture, Recipe};
 use serde::Deserialize;
 
-use super::text::{effective, one_line, take_name};
+use super::text::{check_part, effective, one_line, take_name};
 
 /// One model of an experiment.
 #[derive(Debug)]
@@ -69,8 +69,9 @@ pub(super) fn check_all(tables: Vec<Table>) -> Result<Vec<ModelPlan>, String> {
     let mut plans: Vec<ModelPlan> = Vec::new();
     for table in tables {
         let at = format!("[[model]] `{}`", table.name);
-        if table.name.is_empty() || plans.iter().any(|plan| plan.name == table.name) {
-            return Err(format!("{at}: `name` must be given once and not be empty"));
+        check_part("`name`", &table.name).map_err(|reason| format!("[[model]]: {reason}"))?;
+        if plans.iter().any(|plan| plan.name == table.name) {
+            return Err(format!("{at}: there is a model of this `name` already"));
         }
         let known: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
         let plan = check(table, &known).map_err(|reason| format!("{at}: {reason}"))?;
@@ -90,6 +91,7 @@ fn check(table: Table, known: &[&str]) -> Result<ModelPlan, String> {
     };
     let there = |model: &String| match known.contains(&model.as_str()) {
         true => Ok(()),
+        false if known.is_empty() => Err(format!("no model `{model}` before it; there is none")),
         false => Err(format!("no model `{model}` before it; there are: {}", known.join(", "))),
     };
     let source = match (table.architecture, table.file, table.base, table.members, defense) {
@@ -146,7 +148,7 @@ fn parse_defense(
     };
     let config = effective((entry.defaults)(), &table);
     let at = |reason: &str| format!("defence `{name}`: {}", one_line(reason));
-    let defense = (entry.parse)(table).map_err(|error| at(error.message()))?;
+    let defense = (entry.parse)(table).map_err(|error| at(&error.to_string()))?;
     if let Defense::Training(defense) = &defense {
         defense.check().map_err(|error| at(&error.to_string()))?;
     }

@@ -11,7 +11,7 @@ pub(super) fn located(error: &toml::de::Error, text: &str) -> String {
     match error.span() {
         Some(span) => {
             let start = span.start.min(text.len());
-            let line = text.as_bytes()[..start].iter().filter(|&&byte| byte == b'\n').count() + 1;
+            let line = text.as_bytes()[..start].split(|&byte| byte == b'\n').count();
             format!("line {line}: {message}")
         }
         None => message,
@@ -37,4 +37,13 @@ pub(super) fn effective(defaults: toml::Table, given: &toml::Table) -> serde_jso
     let mut all = defaults;
     all.extend(given.clone());
     json(&all)
+}
+
+/// Checks a name that becomes part of keys, whose parts are separated by `/`.
+pub(super) fn check_part(what: &str, name: &str) -> Result<(), String> {
+    if name.is_empty() || name.contains(|c: char| c == '/' || c.is_control()) {
+        let got = name.escape_debug();
+        return Err(format!("{what} must be a text without `/` and line breaks, got `{got}`"));
+    }
+    Ok(())
 }

@@ -118,7 +118,7 @@ pub(super) fn table(models: &[Comparison]) -> Table {
 
 fn titles(models: &[Comparison], columns: impl Fn(&Comparison) -> &[Column]) -> Vec<String> {
     let mut titles: Vec<String> = Vec::new();
-    for column in models.iter().flat_map(|model| columns(model)) {
+    for column in models.iter().flat_map(columns) {
         if !titles.contains(&column.title()) {
             titles.push(column.title());
         }
@@ -143,12 +143,62 @@ pub fn percent(accuracy: Proportion) -> String {
     text
 }
 
-/// A radius as people write it: `k/255` where it is one.
+/// A radius as people write it: `k/255` where it is one and the decimals would be long.
 #[must_use]
 pub fn short(radius: f64) -> String {
-    let steps = radius * 255.0;
-    if radius > 0.0 && (steps - steps.round()).abs() < 1e-9 && steps.round() <= 64.0 {
+    let (decimals, steps) = (format!("{radius}"), radius * 255.0);
+    if decimals.len() > 6 && (steps - steps.round()).abs() < 1e-9 && steps.round() >= 1.0 {
         return format!("{}/255", steps.round());
     }
-    format!("{radius}")
+    decimals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{attack, certified, clean, worst_case};
+
+    #[test]
+    fn a_model_has_a_line_with_its_headline_and_its_cost() {
+        let rows = [
+            clean("a", 90),
+            attack("a", "pgd", 0.1, 50),
+            attack("a", "fgm", 0.1, 60),
+            worst_case("a", 0.1, true, 45),
+            worst_case("a", 0.2, false, 5),
+            certified("a", Norm::L2, 0.001),
+            clean("b", 80),
+        ];
+        let lines = of(&rows);
+        let [a, b] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!((a.clean.successes(), b.clean.successes()), (90, 80));
+        let column = |norm, radius, count| Column {
+            norm,
+            radius,
+            accuracy: Proportion::new(count, 100).unwrap(),
+        };
+        assert_eq!(a.robust, [column(Norm::Linf, 0.1, 45)]);
+        assert_eq!(a.certified, [column(Norm::L2, 0.1, 50), column(Norm::L2, 0.2, 40)]);
+        // Two attacks of half a second, 100 forward and 1,000 backward passes on 100 samples.
+        assert!((a.attack_seconds - 1.0).abs() < 1e-12 && (a.passes - 22.0).abs() < 1e-12);
+        assert!((a.training_seconds - 2.0).abs() < 1e-12);
+        assert!(b.robust.is_empty() && b.certified.is_empty());
+        assert_eq!(a.robust[0].title(), "linf 0.1");
+    }
+
+    #[test]
+    fn a_rate_stands_with_its_wilson_interval() {
+        let percent = |of, all| percent(Proportion::new(of, all).unwrap());
+        assert_eq!(percent(50, 100), "50.0 % [40.4, 59.6]");
+        assert_eq!(percent(0, 10), "0.0 % [0.0, 27.8]");
+        assert_eq!(percent(1000, 1000), "100.0 % [99.6, 100.0]");
+        assert_eq!(percent(0, 0), "–");
+    }
+
+    #[test]
+    fn a_radius_is_a_fraction_of_255_only_where_decimals_would_be_long() {
+        let texts = [0.0, 0.1, 0.2, 0.4, 1.0, 8.0 / 255.0, 0.5 / 255.0, 10.0].map(short);
+        let expected = ["0", "0.1", "0.2", "0.4", "1", "8/255", "0.00196078431372549", "10"];
+        assert_eq!(texts, expected);
+    }
 }

@@ -28,7 +28,11 @@ pub(super) struct Picture {
 pub(super) fn all(journal: &Journal) -> Result<Vec<Picture>> {
     let mut pictures: Vec<Picture> = Vec::new();
     let folder = journal.folder();
-    let Some(clean) = Adversarial::load(folder, CLEAN)? else { return Ok(pictures) };
+    let Some(samples) = journal.rows().first().map(|row| row.samples) else {
+        return Ok(pictures);
+    };
+    let shape = [samples as usize, journal.identity().domain.features()];
+    let Some(clean) = Adversarial::load(folder, CLEAN, shape)? else { return Ok(pictures) };
     let samples = journal.samples()?;
     let mut shown: Vec<&str> = Vec::new();
     for row in journal.rows() {
@@ -36,7 +40,7 @@ pub(super) fn all(journal: &Journal) -> Result<Vec<Picture>> {
             continue;
         }
         let Measured::Attack { attack, norm, epsilon, .. } = &row.measured else { continue };
-        let Some(adversarial) = Adversarial::load(folder, &row.key)? else { continue };
+        let Some(adversarial) = Adversarial::load(folder, &row.key, shape)? else { continue };
         let of_row: Vec<&SampleRow> =
             samples.iter().filter(|sample| sample.key == row.key).collect();
         let found = Found { row, norm: *norm, clean: &clean, adversarial: &adversarial };
@@ -70,6 +74,7 @@ impl Found<'_> {
             .enumerate()
             .filter(|(_, sample)| sample.broken_by.is_some())
             .map(|(position, sample)| (position, *sample))
+            .filter(|(position, _)| (position + 1) * features <= self.clean.len())
             .take(EXAMPLES)
             .collect();
         let Some(&(first, sample)) = broken.first() else { return Ok(None) };

@@ -6,11 +6,12 @@ use duress_core::{Goal, Norm, Oracle, Outcome, Problem, Sample, Status, Threat, 
 use duress_metrics::{Summary, quantile};
 
 use super::build::BATCH;
+use super::phase::Phase;
 use super::{Built, Cost, Journal, Runner};
-use crate::Result;
 use crate::experiment::{AttackPlan, ThreatPlan};
 use crate::row::{Measured, SampleRow};
 use crate::run::transfer::Adversarial;
+use crate::{Result, short};
 
 /// How a sample was broken: by which attack, and where.
 struct Break {
@@ -56,8 +57,9 @@ impl Runner<'_> {
         let (test, device) = (&self.data.test, self.context.passes.device());
         let mut samples: Vec<Sample> = Vec::with_capacity(test.len());
         let mut rows: Vec<Tensor<2>> = Vec::new();
-        let observer = self.context.observer;
-        observer.note(&format!("{}: {} at {} {epsilon}", model.name, plan.label, threat.norm));
+        let what = format!("{}: {} at {} {}", model.name, plan.label, threat.norm, short(epsilon));
+        let attempts = u64::from(plan.attack.algorithm().restarts().max(1));
+        let phase = Phase::begin(self.context.observer, &what, test.len() as u64 * attempts);
         for batch in test.batches(BATCH) {
             let outcome: Outcome = model.with_oracle(self.context.passes, |oracle| {
                 let problem = Problem::new(
@@ -69,12 +71,13 @@ impl Runner<'_> {
                 .with_ids(batch.ids.to_vec())
                 .with_seed(self.experiment.seed)
                 .with_budget(plan.budget)
-                .with_progress(observer);
+                .with_progress(&phase);
                 run(&plan.attack, &problem)
             })?;
             samples.extend(outcome.samples);
             rows.push(outcome.rows);
         }
+        drop(phase);
         let count = |status| samples.iter().filter(|sample| sample.status == status).count() as u64;
         let robust = count(Status::Survived);
         let losses: Vec<f64> = samples.iter().filter_map(|sample| sample.loss).collect();
@@ -124,7 +127,7 @@ impl Runner<'_> {
             })
             .collect();
         let row = self.row(key, model, &cost, measured);
-        observer.row(&row);
+        self.context.observer.row(&row);
         journal.append(row, &lines)
     }
 

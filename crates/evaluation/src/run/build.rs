@@ -20,7 +20,7 @@ use super::journal::write_whole;
 use super::{Cost, Journal, Runner};
 use crate::experiment::{ModelPlan, Source};
 use crate::row::{Measured, SampleRow};
-use crate::{Error, Result};
+use crate::{Error, Result, hexadecimal};
 
 /// A model that is ready to be attacked.
 pub(super) struct Built {
@@ -92,8 +92,16 @@ impl Runner<'_> {
         }
         cost.forwards = test.len() as u64;
         let key = format!("{}/clean", built.name);
-        if journal.has(&key) {
-            return Ok(built);
+        if let Some(row) = journal.row(&key) {
+            if row.model_digest == built.digest {
+                return Ok(built);
+            }
+            return Err(Error::OtherRun {
+                path: journal.folder().to_owned(),
+                what: format!("the weights of model `{}`", built.name),
+                stored: row.model_digest.clone(),
+                now: built.digest,
+            });
         }
         let correct = |index: &usize| built.predicted[*index] == test.labels()[*index];
         let measured = Measured::Clean {
@@ -180,9 +188,10 @@ impl Runner<'_> {
                 let config = plan.config.to_string();
                 let mut parts = vec![plan.defense, &config];
                 parts.extend(members.iter().map(|member| member.digest.as_str()));
-                let stand_in: Option<Arc<dyn Classifier>> = match ensemble.majority {
-                    true => Some(Arc::new(Averaged(Arc::clone(&voting)))),
-                    false => None,
+                let stand_in: Option<Arc<dyn Classifier>> = if ensemble.majority {
+                    Some(Arc::new(Averaged(Arc::clone(&voting))))
+                } else {
+                    None
                 };
                 Ok(built(digest(&parts), voting, stand_in, Training::default()))
             }
@@ -209,11 +218,11 @@ impl Runner<'_> {
     }
 
     /// Checks that a model of a file takes the experiment's data.
-    fn fits(&self, name: &str, model: &Model) -> Result<()> {
+    pub(super) fn fits(&self, name: &str, model: &Model) -> Result<()> {
         let test = &self.data.test;
         let (classes, layout) = (test.class_names().len(), test.domain().layout());
         if model.classes() == classes && model.domain().layout() == layout {
-            return Ok(());
+            return Ok(model.domain().check(test.values())?);
         }
         Err(Error::Experiment {
             path: PathBuf::from(&self.experiment.name),
@@ -251,8 +260,10 @@ impl Runner<'_> {
             &context.device,
             env!("CARGO_PKG_VERSION"),
         ]);
-        let stem = context.cache.join(format!("{}-{}", plan.name, &key[..16]));
-        let (weights, log) = (stem.with_extension("safetensors"), stem.with_extension("json"));
+        let stem = format!("{}-{}", file_name(&plan.name), &key[..16]);
+        // A name may hold dots: `with_extension` would take them for one.
+        let [weights, log, checkpoint] = ["safetensors", "json", "checkpoint"]
+            .map(|kind| context.cache.join(format!("{stem}.{kind}")));
         let device = context.passes.device();
         if weights.exists() && log.exists() {
             let text = fs::read_to_string(&log).map_err(Error::io(&log))?;
@@ -270,7 +281,6 @@ impl Runner<'_> {
             recipe.epochs
         ));
         let network = architecture.init(domain, classes, self.experiment.seed, device)?;
-        let checkpoint = stem.with_extension("checkpoint");
         let mut watch = self.watch(recipe, defense)?;
         let run = Run {
             passes: context.passes,
@@ -378,11 +388,18 @@ fn describe(source: &Source) -> serde_json::Value {
     }
 }
 
+/// A name as part of a file name.
+pub(super) fn file_name(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    name.chars().map(|c| if plain(c) { c } else { '_' }).collect()
+}
+
+/// SHA-256 of the parts and their lengths.
 pub(super) fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&hash.finalize())
 }

@@ -4,6 +4,8 @@ mod build;
 mod certify;
 mod data;
 mod journal;
+mod phase;
+mod preflight;
 mod transfer;
 
 use std::path::PathBuf;
@@ -41,6 +43,8 @@ impl Observer for duress_core::Silent {}
 pub struct Context<'a> {
     /// The run's folder: rows, samples, adversarial rows. An unfinished run in it goes on.
     pub out: PathBuf,
+    /// Whether to repeat all measurements of an earlier run in the folder.
+    pub fresh: bool,
     /// Trained models, kept between runs.
     pub cache: PathBuf,
     /// Where data sets are looked for.
@@ -71,10 +75,13 @@ pub struct Summary {
 pub fn train_model(experiment: &Experiment, name: &str, context: &Context<'_>) -> Result<PathBuf> {
     let data = Data::load(experiment, context)?;
     let runner = Runner { experiment, context, data };
+    runner.check_training()?;
     runner.train_named(name)
 }
 
 /// Runs `experiment`, or what is left of it.
+///
+/// Everything that can be checked is checked before the first file is written.
 ///
 /// # Errors
 /// Wrong input; a model that cannot be attacked; [`crate::Error::Contradiction`]; a cancelled run,
@@ -82,7 +89,8 @@ pub fn train_model(experiment: &Experiment, name: &str, context: &Context<'_>) -
 pub fn run(experiment: &Experiment, context: &Context<'_>) -> Result<Summary> {
     let data = Data::load(experiment, context)?;
     let runner = Runner { experiment, context, data };
-    let mut journal = Journal::open(&context.out, &runner.identity())?;
+    runner.check()?;
+    let mut journal = Journal::open(&context.out, &runner.identity(), context.fresh)?;
     runner.keep_clean_rows(&journal)?;
     let mut models: Vec<Built> = Vec::new();
     for plan in &experiment.models {

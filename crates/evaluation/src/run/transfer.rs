@@ -10,7 +10,7 @@ use safetensors::{
 };
 
 use super::attack::attack_key;
-use super::build::{BATCH, digest};
+use super::build::{BATCH, digest, file_name};
 use super::journal::write_whole;
 use super::{Built, Cost, Journal, Runner};
 use crate::row::Measured;
@@ -43,8 +43,8 @@ impl Adversarial<'_> {
         write_whole(&path, &file)
     }
 
-    /// The rows of measurement `key`, if they were kept.
-    pub(crate) fn load(folder: &Path, key: &str) -> Result<Option<Vec<f32>>> {
+    /// The rows of measurement `key`, `samples` of `features` values each, if they were kept.
+    pub(crate) fn load(folder: &Path, key: &str, shape: [usize; 2]) -> Result<Option<Vec<f32>>> {
         let path = path(folder, key);
         if !path.exists() {
             return Ok(None);
@@ -53,18 +53,19 @@ impl Adversarial<'_> {
         let fault = |reason: String| Error::Rows { path: path.clone(), line: 0, reason };
         let file = SafeTensors::deserialize(&bytes).map_err(|error| fault(error.to_string()))?;
         let view = file.tensor("adversarial").map_err(|error| fault(error.to_string()))?;
-        let values = view.data().chunks_exact(4);
-        Ok(Some(values.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()))
+        if view.dtype() != Dtype::F32 || view.shape() != shape {
+            let got = format!("{:?} {:?}", view.dtype(), view.shape());
+            return Err(fault(format!("expected F32 {shape:?}, got {got}")));
+        }
+        let (values, _) = view.data().as_chunks::<4>();
+        Ok(Some(values.iter().map(|&value| f32::from_le_bytes(value)).collect()))
     }
 }
 
 /// The file of a key, whose parts may hold any character.
 fn path(folder: &Path, key: &str) -> PathBuf {
-    let safe: String = key
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' })
-        .collect();
-    folder.join("adversarial").join(format!("{safe}-{}.safetensors", &digest(&[key])[..8]))
+    let name = format!("{}-{}.safetensors", file_name(key), &digest(&[key])[..8]);
+    folder.join("adversarial").join(name)
 }
 
 impl Runner<'_> {
@@ -75,6 +76,12 @@ impl Runner<'_> {
         }
         let test = &self.data.test;
         Adversarial { key: CLEAN, test, values: test.values() }.save(journal.folder())
+    }
+
+    /// The rows that measurement `key` left on the test samples.
+    pub(super) fn stored(&self, journal: &Journal, key: &str) -> Result<Option<Vec<f32>>> {
+        let test = &self.data.test;
+        Adversarial::load(journal.folder(), key, [test.len(), test.features()])
     }
 
     /// Hands the first attack's headline examples of each model to each other model.
@@ -88,7 +95,7 @@ impl Runner<'_> {
             let (norm, epsilon) = (threat.norm, threat.headline());
             for source in models {
                 let made = attack_key(&source.name, &plan.label, norm, epsilon);
-                let Some(values) = Adversarial::load(journal.folder(), &made)? else { continue };
+                let Some(values) = self.stored(journal, &made)? else { continue };
                 for target in models.iter().filter(|target| target.name != source.name) {
                     let key = format!("{made}/to/{}", target.name);
                     if journal.has(&key) {

@@ -133,11 +133,12 @@ impl GradientAttack for Pgd {
                 // A step of length zero leaves a solved row where it is.
                 length = length.mask_fill(solved.clone().unsqueeze_dim(1), 0.0);
             }
-            let direction = match job.norm() {
-                Norm::L1 => sparse::direction(gradient, &rows, job.region(), self.l1_quantile),
-                norm => norm.steepest(gradient),
+            rows = if job.norm() == Norm::L1 {
+                let step = sparse::direction(gradient, &rows, job.region(), self.l1_quantile);
+                job.region().project(rows + step * length)
+            } else {
+                job.region().ascend(rows, gradient, length)
             };
-            rows = job.region().project(rows + direction * length);
             if let Some(solved) = solved
                 && checkpoint
             {

@@ -1,0 +1,142 @@
+//! Hand-made rows for tests.
+use duress_core::{Domain, Norm};
+
+use crate::row::{Measured, Row, SCHEMA, SampleRow};
+use crate::run::Identity;
+
+pub(crate) fn row(model: &str, key: &str, measured: Measured) -> Row {
+    Row {
+        schema: SCHEMA,
+        key: format!("{model}/{key}"),
+        experiment: "e".into(),
+        model: model.into(),
+        model_digest: "d".into(),
+        data: "digits/test".into(),
+        data_digest: "0".into(),
+        samples: 100,
+        seed: 7,
+        device: "flex".into(),
+        version: "0".into(),
+        seconds: 0.5,
+        forwards: 100,
+        backwards: 0,
+        measured,
+    }
+}
+
+pub(crate) fn clean(model: &str, correct: u64) -> Row {
+    let measured = Measured::Clean {
+        correct,
+        defense: "none".into(),
+        defense_config: serde_json::Value::Null,
+        source: serde_json::Value::Null,
+        parameters: 1,
+        epochs: 1,
+        training_seconds: 2.0,
+        stopped: None,
+    };
+    row(model, "clean", measured)
+}
+
+/// An attack at Linf `epsilon` that leaves `left` of 90 samples.
+pub(crate) fn attack(model: &str, name: &str, epsilon: f64, left: u64) -> Row {
+    let measured = Measured::Attack {
+        attack: name.into(),
+        algorithm: name.into(),
+        config: serde_json::Value::Null,
+        norm: Norm::Linf,
+        epsilon,
+        budget: None,
+        clean_correct: 90,
+        robust_correct: left,
+        adversarial_loss: Some(1.0),
+        median_distance: Some(epsilon),
+    };
+    let backwards = if name.ends_with("noise") { 0 } else { 1000 };
+    Row { backwards, ..row(model, &format!("{name}/linf/{epsilon}"), measured) }
+}
+
+pub(crate) fn worst_case(model: &str, epsilon: f64, headline: bool, left: u64) -> Row {
+    let measured = Measured::WorstCase {
+        norm: Norm::Linf,
+        epsilon,
+        headline,
+        attacks: vec!["pgd".into()],
+        clean_correct: 90,
+        robust_correct: left,
+        broken_by: [("pgd".to_string(), 90 - left)].into(),
+    };
+    row(model, &format!("worst-case/linf/{epsilon}"), measured)
+}
+
+pub(crate) fn transfer(source: &str, target: &str, both_correct: u64, fooled: u64) -> Row {
+    let measured = Measured::Transfer {
+        target: target.into(),
+        attack: "pgd".into(),
+        norm: Norm::Linf,
+        epsilon: 0.1,
+        both_correct,
+        fooled,
+    };
+    row(source, &format!("pgd/linf/0.1/to/{target}"), measured)
+}
+
+/// A certificate that fails with `failure_probability`.
+pub(crate) fn certified(model: &str, norm: Norm, failure_probability: f64) -> Row {
+    let measured = Measured::Certified {
+        certifier: "proof".into(),
+        config: serde_json::Value::Null,
+        norm,
+        radii: vec![0.1, 0.2],
+        certified_correct: vec![50, 40],
+        abstained: 0,
+        average_radius: 0.1,
+        failure_probability,
+    };
+    row(model, &format!("proof/{norm}"), measured)
+}
+
+/// A line of `row`'s samples, correct and not broken.
+pub(crate) fn sample(row: &Row, index: u64, norm: Norm, epsilon: f64) -> SampleRow {
+    SampleRow {
+        key: row.key.clone(),
+        model: row.model.clone(),
+        attack: "any".into(),
+        norm,
+        epsilon,
+        index,
+        label: 1,
+        predicted: Some(1),
+        confidence: Some(0.5),
+        clean_correct: true,
+        robust: true,
+        broken_by: None,
+        distance: None,
+        adversarial: None,
+        adversarial_confidence: None,
+        queries: 1,
+        gradients: 0,
+    }
+}
+
+/// The same line, broken at `distance`.
+pub(crate) fn broken(row: &Row, index: u64, norm: Norm, distance: f64) -> SampleRow {
+    let (robust, broken_by, distance) = (false, Some("pgd".into()), Some(distance));
+    SampleRow { robust, broken_by, distance, ..sample(row, index, norm, 0.3) }
+}
+
+pub(crate) fn identity() -> Identity {
+    Identity {
+        schema: SCHEMA,
+        experiment: "e".into(),
+        digest: "aa".into(),
+        data_digest: "bb".into(),
+        device: "flex".into(),
+        version: "0".into(),
+        title: "E".into(),
+        command: "duress run e.toml".into(),
+        domain: Domain::image(1, 2, 2).unwrap(),
+        class_names: vec!["a".into(), "b".into()],
+        feature_names: Vec::new(),
+    }
+}

@@ -1,0 +1,125 @@
+//! What can be checked before anything is trained or written.
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::prelude::*;
+use duress_core::{Classifier, Domain, Setting};
+use duress_models::{Architecture, Model, Recipe};
+
+use super::Runner;
+use crate::experiment::{ModelPlan, Source};
+use crate::{Error, Result};
+
+impl Runner<'_> {
+    /// Checks models, attacks and data against each other.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.data.test.is_empty() {
+            return Err(self.fault("[data]: there are no test samples"));
+        }
+        check_folder(&self.context.out)?;
+        self.check_training()?;
+        self.check_models()?;
+        self.check_attacks()
+    }
+
+    /// Checks what is trained: its layers and its recipe against the data.
+    pub(super) fn check_training(&self) -> Result<()> {
+        check_folder(&self.context.cache)?;
+        for plan in &self.experiment.models {
+            if let Source::Trained { architecture, recipe, .. } = &plan.source {
+                self.fits_data(architecture, recipe).map_err(self.at(plan))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fits_data(&self, architecture: &Architecture, recipe: &Recipe) -> Result<()> {
+        let train = &self.data.train;
+        if train.is_empty() {
+            return Err(self.fault("[data]: no training samples are left beside the validation"));
+        }
+        architecture.parameters(train.domain(), train.class_names().len())?;
+        recipe.augmentation.check(train.domain())?;
+        Ok(())
+    }
+
+    /// Puts the models together from stand-ins that are not trained.
+    fn check_models(&self) -> Result<()> {
+        let test = &self.data.test;
+        let (domain, classes) = (test.domain().clone(), test.class_names().len());
+        let blank: Arc<dyn Classifier> = Arc::new(Blank { domain, classes });
+        for plan in &self.experiment.models {
+            match &plan.source {
+                Source::Trained { .. } => {}
+                Source::Loaded { path } => {
+                    let model = Model::load(path, self.context.passes.device())?;
+                    self.fits(&plan.name, &model)?;
+                }
+                Source::Wrapped { transformation, .. } => {
+                    let wrapped = transformation.wrap(Arc::clone(&blank));
+                    wrapped.map_err(|error| self.at(plan)(error.into()))?;
+                }
+                Source::Voting { members, ensemble } => {
+                    let member = |_| -> Box<dyn Classifier> { Box::new(Arc::clone(&blank)) };
+                    let combined = ensemble.combine(members.iter().map(member).collect());
+                    combined.map_err(|error| self.at(plan)(error.into()))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_attacks(&self) -> Result<()> {
+        let test = &self.data.test;
+        let setting =
+            Setting { domain: test.domain(), classes: test.class_names().len(), targeted: false };
+        for plan in &self.experiment.attacks {
+            let checked = plan.attack.algorithm().check(&setting);
+            checked
+                .map_err(|error| self.fault(&format!("[[attack]] `{}`: {error}", plan.label)))?;
+        }
+        Ok(())
+    }
+
+    fn at(&self, plan: &ModelPlan) -> impl Fn(Error) -> Error {
+        move |error| match error {
+            error @ Error::Experiment { .. } => error,
+            error => self.fault(&format!("[[model]] `{}`: {error}", plan.name)),
+        }
+    }
+
+    fn fault(&self, reason: &str) -> Error {
+        Error::Experiment { path: PathBuf::from(&self.experiment.name), reason: reason.into() }
+    }
+}
+
+/// Checks that no file is in the way of a folder that is to be made.
+fn check_folder(folder: &Path) -> Result<()> {
+    match folder.ancestors().find(|part| part.exists()) {
+        Some(file) if !file.is_dir() => {
+            let reason = "a file, not a folder: give another path".into();
+            Err(Error::Experiment { path: file.to_owned(), reason })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a model of the experiment's data looks like from outside.
+struct Blank {
+    domain: Domain,
+    classes: usize,
+}
+
+impl Classifier for Blank {
+    fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+        Tensor::zeros([rows.dims()[0], self.classes], &rows.device())
+    }
+}

@@ -1,0 +1,193 @@
+//! What an experiment file may say, and what is said about one that is wrong.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+use duress_evaluation::core::{Norm, Seed};
+use duress_evaluation::{Experiment, Source};
+
+const RIGHT: &str = r#"name = "e"
+seed = 4
+transfer = true
+
+[data]
+name = "digits"
+test = 60
+
+[[model]]
+name = "plain"
+architecture = { name = "mlp", hidden = [8] }
+
+[[model]]
+name = "jpeg"
+base = "plain"
+defense = { name = "jpeg", quality = 60 }
+
+[[model]]
+name = "both"
+members = ["plain", "jpeg"]
+defense = { name = "ensemble" }
+
+[[threat]]
+norm = "linf"
+epsilons = ["8/255", 0.1]
+headline = "8/255"
+
+[[threat]]
+norm = "l2"
+epsilons = [0.5]
+
+[[attack]]
+name = "pgd"
+steps = 7
+
+[[attack]]
+name = "pgd"
+label = "long"
+budget = 500
+
+[[certify]]
+name = "smoothing"
+models = ["plain"]
+radii = [0.1]
+"#;
+
+#[test]
+fn a_right_experiment_is_read_with_its_defaults() {
+    let experiment = Experiment::parse(RIGHT).unwrap();
+    assert_eq!((experiment.title.as_str(), experiment.seed), ("e", Seed(4)));
+    assert!((experiment.data.validation - 0.1).abs() < 1e-12);
+    assert_eq!(experiment.data.train, None);
+    let [plain, jpeg, both] = &experiment.models[..] else { panic!("three models") };
+    assert_eq!([plain.defense, jpeg.defense, both.defense], ["none", "jpeg", "ensemble"]);
+    assert!(matches!(&plain.source, Source::Trained { defense: None, .. }));
+    assert!(matches!(&jpeg.source, Source::Wrapped { base, .. } if base == "plain"));
+    assert!(matches!(&both.source, Source::Voting { members, .. } if members.len() == 2));
+    let config = &jpeg.config;
+    assert_eq!((&config["quality"], &config["backward"]), (&60.into(), &"identity".into()));
+    let [linf, l2] = &experiment.threats[..] else { panic!("two threats") };
+    assert!((linf.headline() - 8.0 / 255.0).abs() < 1e-12 && linf.norm == Norm::Linf);
+    assert!((l2.headline() - 0.5).abs() < 1e-12, "the first if missing");
+    let [pgd, long] = &experiment.attacks[..] else { panic!("two attacks") };
+    assert_eq!((pgd.label.as_str(), long.label.as_str(), long.name), ("pgd", "long", "pgd"));
+    assert_eq!((&pgd.config["steps"], &pgd.config["restarts"]), (&7.into(), &1.into()));
+    assert_eq!((pgd.budget, long.budget), (None, Some(500)));
+    let [smoothing] = &experiment.certifiers[..] else { panic!("one certifier") };
+    assert_eq!((&smoothing.models[..], smoothing.samples), (&["plain".to_string()][..], None));
+    assert_eq!(smoothing.config["alpha"], 0.001);
+    // The digest is that of the text: a comment is another experiment.
+    let other = Experiment::parse(&(RIGHT.to_owned() + "# note\n")).unwrap();
+    assert_ne!(experiment.digest, other.digest);
+    assert_eq!(experiment.digest.len(), 64);
+}
+
+/// What stands in [`RIGHT`], what is wrong instead, and how the message begins.
+const WRONG: &[(&str, &str, &str)] = &[
+    ("name = \"e\"", "name = \"\"", "`name` must be letters"),
+    ("name = \"e\"", "name = \".e\"", "`name` must be letters"),
+    ("name = \"e\"", "name = \"e\nf\"", "line 1: "),
+    ("seed = 4", "sed = 4", "line 2: unknown field `sed`"),
+    ("[data]\nname = \"digits\"", "[data]", "line 5: missing field `name`"),
+    ("\"digits\"", "\"digit\"", "[data]: no data set `digit`; known: "),
+    ("test = 60", "test = 0", "[data]: `test` must be at least 1, got 0"),
+    ("test = 60", "train = 0", "[data]: `train` must be at least 1, got 0"),
+    ("test = 60", "validation = -0.1", "[data]: `validation` must be in [0, 1), got -0.1"),
+    ("test = 60", "validation = nan", "[data]: `validation` must be in [0, 1), got NaN"),
+    ("name = \"plain\"\narch", "arch", "line 9: missing field `name`"),
+    ("name = \"plain\"", "name = \"\"", "[[model]]: `name` must be a text without `/`"),
+    ("name = \"jpeg\"\nbase", "name = \"a/b\"\nbase", "[[model]]: `name` must be a text"),
+    (
+        "name = \"jpeg\"\nbase",
+        "name = \"plain\"\nbase",
+        "[[model]] `plain`: there is a model of this `name` already",
+    ),
+    (
+        "base = \"plain\"",
+        "base = \"both\"",
+        "[[model]] `jpeg`: no model `both` before it; there are: plain",
+    ),
+    ("base = \"plain\"", "base = \"plain\"\nrecipe = {}", "[[model]] `jpeg`: `recipe` belongs to"),
+    ("\"jpeg\"]", "\"gif\"]", "[[model]] `both`: no model `gif` before it; there are: plain, jpeg"),
+    ("[\"plain\", \"jpeg\"]", "[]", "[[model]] `both`: `members` must name at least one model"),
+    ("quality = 60", "qualty = 60", "[[model]] `jpeg`: defence `jpeg`: unknown field `qualty`"),
+    ("\"jpeg\", q", "\"jpg\", q", "[[model]] `jpeg`: no defence `jpg`; known: "),
+    (
+        "{ name = \"jpeg\", quality",
+        "{ quality",
+        "[[model]] `jpeg`: [model.defense]: a `name` is missing",
+    ),
+    ("epsilons = [0.5]", "epsilons = [0.5, 0.5]", "[[threat]] 2 (l2): `epsilons` must ascend"),
+    ("norm = \"l2\"", "norm = \"linf\"", "[[threat]] 2 (linf): there is a threat of this norm"),
+    ("headline = \"8/255\"", "headline = 0.2", "[[threat]] 1 (linf): `headline` 0.2 is not one"),
+    ("steps = 7", "step = 7", "in [[attack]] `pgd`: unknown field `step`"),
+    ("steps = 7", "steps = 7.5", "in [[attack]] `pgd`: invalid type: floating point `7.5`"),
+    ("label = \"long\"\n", "", "in [[attack]] `pgd`: a second `pgd`; give it a `label`"),
+    ("label = \"long\"", "label = 3", "in [[attack]] `pgd`: `label` must be a string, got 3"),
+    ("label = \"long\"", "label = \"\"", "in [[attack]] `pgd`: `label` must be a text"),
+    ("label = \"long\"", "label = \"none\"", "in [[attack]] `pgd`: `label` must not be one of"),
+    ("budget = 500", "budget = -1", "in [[attack]] `pgd`: `budget` must be at least 0, got -1"),
+    ("\"smoothing\"", "\"ibp\"", "[[certify]]: no certifier `ibp`; known: "),
+    ("models = [\"plain\"]", "models = [\"x\"]", "in [[certify]] `smoothing`: no model `x`"),
+    ("models = [\"plain\"]", "models = 3", "in [[certify]] `smoothing`: `models`: "),
+    ("radii = [0.1]", "radii = []", "in [[certify]] `smoothing`: `radii` must ascend"),
+    ("radii = [0.1]", "radii = [0.2, 0.1]", "in [[certify]] `smoothing`: `radii` must ascend"),
+    ("radii = [0.1]", "radii = [-1]", "in [[certify]] `smoothing`: `radii`: "),
+    ("radii = [0.1]", "radii = [0.1]\nsigma = 0", "in [[certify]] `smoothing`: smoothing: `sigma`"),
+    (
+        "radii = [0.1]\n",
+        "radii = [0.1]\n[[certify]]\nname = \"smoothing\"\nradii = [0.2]\n",
+        "in [[certify]] `smoothing`: a second table with the same hyperparameters",
+    ),
+];
+
+#[test]
+fn every_mistake_is_named_in_one_line() {
+    for (right, wrong, expected) in WRONG {
+        assert!(RIGHT.contains(right), "{right}");
+        let message = Experiment::parse(&RIGHT.replacen(right, wrong, 1)).unwrap_err();
+        assert!(message.starts_with(expected), "{wrong}:\n  {message}\n  {expected}");
+        assert!(!message.contains('\n'), "{message}");
+    }
+}
+
+#[test]
+fn parts_that_need_each_other_are_named() {
+    let cut = |from: &str, to: &str| {
+        let (from, to) = (RIGHT.find(from).unwrap(), RIGHT.find(to).unwrap());
+        Experiment::parse(&(RIGHT[..from].to_owned() + &RIGHT[to..])).unwrap_err()
+    };
+    assert!(Experiment::parse(" \n").unwrap_err().starts_with("the file is empty"));
+    assert_eq!(cut("[[model]]", "[[threat]]"), "an experiment needs at least one [[model]]");
+    assert_eq!(cut("[[threat]]", "[[attack]]"), "[[attack]] and [[threat]] need each other");
+    assert_eq!(cut("[[attack]]", "[[certify]]"), "[[attack]] and [[threat]] need each other");
+    assert_eq!(cut("[[threat]]", "[[certify]]"), "`transfer` needs an [[attack]]");
+}
+
+/// A ball that no attack looks into would count every sample as robust.
+#[test]
+fn a_threat_that_no_attack_supports_is_refused() {
+    let noise = |norm: &str, attack: &str| {
+        let text = RIGHT.replace("norm = \"l2\"", &format!("norm = \"{norm}\""));
+        let from = text.find("[[attack]]").unwrap();
+        Experiment::parse(&format!("{}[[attack]]\nname = \"{attack}\"\n", &text[..from]))
+    };
+    let supported = |attack: &str, norm| {
+        let entry = duress_evaluation::attacks::find(attack).unwrap();
+        entry.norms.contains(&norm)
+    };
+    for entry in duress_evaluation::attacks::ATTACKS {
+        for norm in [Norm::L0, Norm::L1, Norm::L2] {
+            let got = noise(&norm.to_string(), entry.name);
+            let expected = supported(entry.name, norm) && supported(entry.name, Norm::Linf);
+            assert_eq!(got.is_ok(), expected, "{} {norm}: {got:?}", entry.name);
+        }
+    }
+}
+
+#[test]
+fn two_certifiers_may_differ_in_hyperparameters_or_in_models() {
+    let with = |more: &str| {
+        let more = format!("[[certify]]\nname = \"smoothing\"\nradii = [0.1]\n{more}\n");
+        Experiment::parse(&(RIGHT.to_owned() + &more)).map(|experiment| experiment.certifiers.len())
+    };
+    assert_eq!(with("sigma = 0.5"), Ok(2));
+    assert_eq!(with("models = [\"jpeg\"]"), Ok(2));
+    assert!(with("models = [\"jpeg\", \"plain\"]").is_err());
+}
