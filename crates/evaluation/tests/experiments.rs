@@ -82,7 +82,7 @@ fn a_right_experiment_is_read_with_its_defaults() {
 const WRONG: &[(&str, &str, &str)] = &[
     ("name = \"e\"", "name = \"\"", "`name` must be letters"),
     ("name = \"e\"", "name = \".e\"", "`name` must be letters"),
-    ("name = \"e\"", "name = \"e\nf\"", "line 1: "),
+    ("name = \"e\"", "name = \"e\nf\"", "line 2: "),
     ("seed = 4", "sed = 4", "line 2: unknown field `sed`"),
     ("[data]\nname = \"digits\"", "[data]", "line 5: missing field `name`"),
     ("\"digits\"", "\"digit\"", "[data]: no data set `digit`; known: "),

@@ -87,8 +87,9 @@ fn attacks() -> [(&'static str, Attack); 2] {
 
 fn outcome(attacker: &Attack, model: &Model, test: &Dataset, epsilon: f64) -> Outcome {
     let passes = passes();
+    let oracle = WhiteBox::new(model, &passes);
     let problem = Problem::new(
-        Oracle::Gradients(&WhiteBox::new(model, &passes)),
+        Oracle::Gradients(&oracle),
         test.rows(0..test.len(), passes.device()),
         Goal::Untargeted(test.labels().to_vec()),
         Threat::new(Norm::Linf, epsilon).unwrap(),
@@ -195,7 +196,7 @@ fn transfer_counts_are_those_of_the_matrix() {
         };
         let place = |name: &str| names.iter().position(|known| *known == name).unwrap();
         let cell = matrix.cells[place(&row.model)][place(target)];
-        assert_eq!((*fooled, *both_correct), (cell.successes(), cell.trials()), "{row:?}");
+        assert_eq!((*fooled, *both_correct), (cell.successes(), cell.total()), "{row:?}");
         assert!(*both_correct > 0 && attack == "pgd");
         seen += 1;
     }
