@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Certify(Certify),
     /// Write the report of a run again.
     Report(Report),
-    /// List data sets and fetch the remote ones.
+    /// List data sets (without a command) and fetch the remote ones.
     Data(Data),
 }
 
@@ -58,12 +58,23 @@ pub(crate) struct Place {
     /// Worker threads on a CPU; one a core if missing. Never changes a result.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
-    /// Folder with data sets, looked into first.
+    /// Folder with data sets, looked into before `DURESS_DATA` and `~/.cache/duress/data`.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_folder: Option<PathBuf>,
-    /// Folder where trained models are kept between runs.
+    /// Folder where trained models are kept between runs; `~/.cache/duress/models` if missing.
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,
+}
+
+/// Where the results go.
+#[derive(Args, Debug)]
+pub(crate) struct Target {
+    /// Folder of the run; one of its own below `duress-runs` if missing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Repeat all measurements instead of going on with an earlier run.
+    #[arg(long)]
+    pub(crate) fresh: bool,
     /// One JSON object a row instead of a table.
     #[arg(long)]
     pub(crate) json: bool,
@@ -73,15 +84,11 @@ pub(crate) struct Place {
 pub(crate) struct Run {
     /// Experiment file (TOML).
     pub(crate) experiment: PathBuf,
-    /// Folder of the run; one of the experiment's own below `duress-runs` if missing.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-    /// Folder below which the run gets a folder of its own.
+    /// Folder below which the run gets a folder of its own, instead of `duress-runs`.
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     pub(crate) runs: Option<PathBuf>,
-    /// Repeat all measurements instead of going on with an earlier run.
-    #[arg(long)]
-    pub(crate) fresh: bool,
+    #[command(flatten)]
+    pub(crate) target: Target,
     #[command(flatten)]
     pub(crate) place: Place,
 }
@@ -114,49 +121,45 @@ pub(crate) struct Subject {
     /// Seed of all draws.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u32,
-    /// Folder of the run; one of its own below `duress-runs` if missing.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-    /// Repeat all measurements instead of going on with an earlier run.
-    #[arg(long)]
-    pub(crate) fresh: bool,
+    #[command(flatten)]
+    pub(crate) target: Target,
     #[command(flatten)]
     pub(crate) place: Place,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Attack {
-    #[command(flatten)]
-    pub(crate) subject: Subject,
     /// Norm of the ball: l0, l1, l2 or linf.
     #[arg(long)]
     pub(crate) norm: Norm,
-    /// Radius in units of the raw input, such as 0.1 or 8/255; several make a curve.
-    #[arg(long, required = true, value_delimiter = ',')]
+    /// Radii such as 0.1 or 8/255,16/255, in units of the raw input; in l0 a number of features.
+    #[arg(long, value_name = "RADII", required = true, value_delimiter = ',')]
     pub(crate) epsilon: Vec<Epsilon>,
-    /// Attack with its default hyperparameters; may be given several times.
+    /// Attack with its default hyperparameters, once or more: `duress list attacks`.
     #[arg(long = "attack", value_name = "NAME")]
     pub(crate) attacks: Vec<String>,
     /// File of `[[attack]]` tables with hyperparameters.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) subject: Subject,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Certify {
-    #[command(flatten)]
-    pub(crate) subject: Subject,
-    /// Radii of the table, in units of the raw input.
+    /// Radii of the table such as 0.25,0.5: in the norm of the certifier and units of the raw input.
     #[arg(long, required = true, value_delimiter = ',')]
     pub(crate) radii: Vec<Epsilon>,
-    /// File of one `[[certify]]` table with hyperparameters; smoothing at its defaults if missing.
+    /// File of `[[certify]]` tables with hyperparameters; smoothing at its defaults if missing.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) subject: Subject,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Report {
-    /// Folder of a run.
+    /// Folder of a run: it gets `report.html` and `pictures`.
     pub(crate) run: PathBuf,
 }
 
@@ -170,7 +173,7 @@ pub(crate) struct Data {
 pub(crate) enum DataAction {
     /// Show all data sets and where they are.
     List {
-        /// Folder with data sets, looked into first.
+        /// Folder with data sets, looked into before `DURESS_DATA` and `~/.cache/duress/data`.
         #[arg(long, value_name = "DIR")]
         data_folder: Option<PathBuf>,
         /// One JSON object a line.
@@ -179,13 +182,13 @@ pub(crate) enum DataAction {
     },
     /// Download data sets, resuming what was begun, and check their SHA-256.
     Fetch {
-        /// Names of data sets.
+        /// Names of data sets: `duress data list`.
         #[arg(required = true)]
         names: Vec<String>,
-        /// Folder to fetch into.
+        /// Folder to fetch into; `DURESS_DATA`, else `~/.cache/duress/data` if missing.
         #[arg(long, value_name = "DIR")]
         data_folder: Option<PathBuf>,
-        /// Take the files from here instead of from their publisher.
+        /// Take `<URL>/<name>/<file>` instead of the publisher's files; checked all the same.
         #[arg(long, value_name = "URL")]
         mirror: Option<String>,
     },

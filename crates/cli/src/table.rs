@@ -99,7 +99,6 @@ fn rate(columns: &[Column], title: &str) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use duress_evaluation::core::Norm;
     use duress_evaluation::metrics::Proportion;

@@ -95,18 +95,21 @@ fn files(world: &World, folder: &str) -> BTreeMap<String, Vec<u8>> {
 
 /// Starts a run and lets it write some rows.
 fn begun(world: &World, rows: usize) -> Child {
-    let mut child = world.command(RUN.split(' ')).spawn().unwrap();
     let begin = Instant::now();
-    while begin.elapsed() < Duration::from_secs(60) {
+    let mut child = world.command(RUN.split(' ')).spawn().unwrap();
+    loop {
         let text = fs::read_to_string(world.path("run/rows.jsonl")).unwrap_or_default();
-        if text.lines().count() >= rows {
-            assert_eq!(child.try_wait().unwrap(), None, "it ended before it was disturbed");
+        let early = child.try_wait().unwrap();
+        if text.lines().count() >= rows && early.is_none() {
             return child;
+        }
+        if early.is_some() || begin.elapsed() > Duration::from_mins(1) {
+            let _ = child.kill();
+            let status = child.wait().unwrap();
+            panic!("no {rows} rows before the end ({status}, early: {early:?})");
         }
         thread::sleep(Duration::from_millis(1));
     }
-    let _ = child.kill();
-    panic!("no {rows} rows within a minute");
 }
 
 #[test]

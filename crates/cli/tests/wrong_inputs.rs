@@ -226,7 +226,7 @@ fn idx(shape: &[u32], bytes: &[u8]) -> Vec<u8> {
 fn data_that_are_missing_or_damaged_are_refused() {
     let world = World::new();
     world.file("m.toml", EXPERIMENT.replace("\"digits\"", "\"mnist\""));
-    let images = idx(&[10_000, 28, 28], &[0; 7_840_000]);
+    let images = idx(&[10_000, 28, 28], &vec![0; 7_840_000]);
     let set = |folder: &str, images: &[u8], labels: &[u8]| {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all(images).unwrap();

@@ -48,6 +48,9 @@ impl HostRegion {
 
     /// Runs `work` on each row of `rows` `[N, F]`, in place. `work` gets the number of the row, the
     /// row, its part of the region, and a scratch value that it may find used.
+    ///
+    /// # Panics
+    /// If there is not one row for each of the region's.
     #[must_use]
     pub fn each_row<S: Default>(
         &self,
@@ -55,6 +58,7 @@ impl HostRegion {
         work: impl Fn(usize, &mut [f32], Part<'_>, &mut S) + Sync,
     ) -> Tensor<2> {
         let ([count, features], device) = (rows.dims(), rows.device());
+        assert_eq!(count, self.radius.len(), "one row for each of the region's");
         let mut values = values(rows);
         let pieces = values.par_chunks_mut(features.max(1)).enumerate();
         pieces.for_each_init(S::default, |scratch, (index, row)| {

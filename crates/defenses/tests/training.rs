@@ -85,6 +85,20 @@ fn pgd_training_minimises_the_worst_case_of_a_linear_network() {
     }
 }
 
+/// Epoch 1 of a warm-up of 4: a quarter of the radius.
+#[test]
+fn the_radius_rises_over_the_warm_up() {
+    let epsilon = "0.4".parse().unwrap();
+    let base = PgdTraining { epsilon, steps: 30, step_size: 0.2, ..PgdTraining::default() };
+    let training = PgdTraining { warmup_epochs: 4, ..base.clone() };
+    for (epoch, radius) in [(0, 0.0), (1, 0.1), (4, 0.4), (7, 0.4)] {
+        let got = loss_of(&training, &[[0.5; 3]], epoch);
+        let expected = logistic(0.75 - radius * 3.5);
+        assert!((f64::from(got) - expected).abs() < 1e-4, "{epoch}: {got} {expected}");
+    }
+    assert!((f64::from(loss_of(&base, &[[0.5; 3]], 0)) - logistic(0.75 - 1.4)).abs() < 1e-4);
+}
+
 /// One step of 1.25 ε from any start reaches the corner when the start is within ε/4 of it or the
 /// step overshoots: from the clean row, a full step does.
 #[test]

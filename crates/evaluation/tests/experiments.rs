@@ -1,5 +1,4 @@
 //! What an experiment file may say, and what is said about one that is wrong.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 use duress_evaluation::core::{Norm, Seed};
 use duress_evaluation::{Experiment, Source};
 

@@ -1,11 +1,11 @@
 //! `duress attack` and `duress certify`: an experiment with one model, from flags.
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use duress_evaluation::Error;
 use duress_evaluation::core::Epsilon;
 use toml::{Table, Value};
 
-use super::run::{execute, folder_name, parse};
+use super::run::{execute, parse};
 use super::{BadInput, Result};
 use crate::arguments::{Attack, Certify, Subject};
 
@@ -82,9 +82,7 @@ fn measure(
     ]);
     experiment.extend(more);
     let experiment = parse(&toml::to_string(&experiment)?, &subject.model)?;
-    let runs = PathBuf::from("duress-runs");
-    let out = subject.out.unwrap_or_else(|| runs.join(folder_name(&experiment, &subject.place)));
-    execute(&experiment, &subject.place, (out, subject.fresh))
+    execute(&experiment, &subject.place, &subject.target, Path::new("duress-runs"))
 }
 
 /// The tables `[[kind]]` of a file, which holds nothing else.

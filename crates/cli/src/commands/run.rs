@@ -4,35 +4,36 @@ use std::path::{Path, PathBuf};
 use duress_evaluation::{Error, Experiment, Journal, run as run_experiment, write_report};
 
 use super::Result;
-use crate::arguments::{Place, Run};
+use crate::arguments::{Place, Run, Target};
 use crate::output;
 use crate::progress::{Screen, watch_interrupts};
 
 pub(super) fn run(arguments: Run) -> Result<()> {
     let experiment = Experiment::load(&arguments.experiment)?;
     let runs = arguments.runs.unwrap_or_else(|| PathBuf::from("duress-runs"));
-    let out =
-        arguments.out.unwrap_or_else(|| runs.join(folder_name(&experiment, &arguments.place)));
-    execute(&experiment, &arguments.place, (out, arguments.fresh))
+    execute(&experiment, &arguments.place, &arguments.target, &runs)
 }
 
-/// One folder an experiment, device and version: runs that differ never meet.
-pub(super) fn folder_name(experiment: &Experiment, place: &Place) -> String {
+/// One folder an experiment and device: runs that differ do not meet.
+fn folder_name(experiment: &Experiment, place: &Place) -> String {
     let device = if place.device == "flex" { "" } else { place.device.as_str() };
     let dash = if device.is_empty() { "" } else { "-" };
     format!("{}{dash}{device}-{}", experiment.name, &experiment.digest[..8])
 }
 
-/// Runs an experiment in a folder, from the start if `fresh`, and writes its report.
+/// Runs an experiment in the folder of `target`, else in one below `runs`, and writes its report.
 pub(super) fn execute(
     experiment: &Experiment,
     place: &Place,
-    (out, fresh): (PathBuf, bool),
+    target: &Target,
+    runs: &Path,
 ) -> Result<()> {
+    let own = || runs.join(folder_name(experiment, place));
+    let out = target.out.clone().unwrap_or_else(own);
     let passes = super::passes(place)?;
     watch_interrupts()?;
-    let screen = Screen::new(experiment, place.json);
-    let context = super::context(place, &passes, &screen, (out.clone(), fresh))?;
+    let screen = Screen::new(experiment, target.json);
+    let context = super::context(place, &passes, &screen, (out.clone(), target.fresh))?;
     let summary = match run_experiment(experiment, &context) {
         Ok(summary) => summary,
         Err(error) if error.is_cancelled() => {
@@ -43,7 +44,7 @@ pub(super) fn execute(
     };
     let page = write_report(&Journal::read(&out)?)?;
     drop(screen);
-    if !place.json {
+    if !target.json {
         for check in &summary.checks {
             output::line(&format!("check: {}: {}", check.model, check.text))?;
         }

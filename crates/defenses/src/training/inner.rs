@@ -25,6 +25,12 @@ pub(super) fn adversarial_rows<M: Trainable>(
     Ok(attack.perturb(&mut job)?)
 }
 
+/// The share of the final radius at `step`: rises linearly over the first `warmup_epochs`.
+pub(super) fn ramp(step: &Step<'_>, warmup_epochs: u32) -> f64 {
+    let done = f64::from(step.epoch) + step.step as f64 / step.steps.max(1) as f64;
+    if warmup_epochs == 0 { 1.0 } else { (done / f64::from(warmup_epochs)).min(1.0) }
+}
+
 /// The mean cross-entropy of the network in training mode at `rows` `[B, F]`.
 pub(super) fn loss_at<M: Trainable>(
     rows: Tensor<2>,

@@ -30,6 +30,9 @@ pub struct PgdTraining {
     pub random_start: bool,
     /// Decay of the inner attack's accumulated gradient; 0 is plain PGD.
     pub momentum: f64,
+    /// Epochs over which the radius rises linearly from 0 to `epsilon`; 0, as in the paper, starts
+    /// at `epsilon`. At large radii a network may otherwise never leave the constant answer.
+    pub warmup_epochs: u32,
 }
 
 impl Default for PgdTraining {
@@ -42,6 +45,7 @@ impl Default for PgdTraining {
             step_size: 0.25,
             random_start: true,
             momentum: 0.0,
+            warmup_epochs: 0,
         }
     }
 }
@@ -78,7 +82,8 @@ impl<M: Trainable> Objective<M> for PgdTraining {
     }
 
     fn loss(&self, network: &M, batch: &Batch, step: &Step<'_>) -> Result<LossOutput> {
-        let threat = Threat::new(self.norm, self.epsilon.get())?;
+        let radius = self.epsilon.get() * inner::ramp(step, self.warmup_epochs);
+        let threat = Threat::new(self.norm, radius)?;
         let rows = inner::adversarial_rows(&self.attack(), &threat, network, batch, step)?;
         Ok(inner::loss_at(rows, network, batch, step))
     }

@@ -16,7 +16,7 @@ use duress_models::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::journal::write_whole;
+use super::lines::write_whole;
 use super::{Cost, Journal, Runner};
 use crate::experiment::{ModelPlan, Source};
 use crate::row::{Measured, SampleRow};

@@ -4,6 +4,7 @@ mod build;
 mod certify;
 mod data;
 mod journal;
+mod lines;
 mod phase;
 mod preflight;
 mod transfer;
@@ -14,8 +15,8 @@ use std::time::Instant;
 use duress_core::{Passes, Progress};
 use duress_datasets::Folders;
 
-pub(crate) use journal::write_whole;
 pub use journal::{Identity, Journal};
+pub(crate) use lines::write_whole;
 pub(crate) use transfer::{Adversarial, CLEAN};
 
 use crate::experiment::Experiment;

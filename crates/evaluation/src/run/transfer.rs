@@ -11,7 +11,7 @@ use safetensors::{
 
 use super::attack::attack_key;
 use super::build::{BATCH, digest, file_name};
-use super::journal::write_whole;
+use super::lines::write_whole;
 use super::{Built, Cost, Journal, Runner};
 use crate::row::Measured;
 use crate::{Error, Result};

@@ -62,7 +62,6 @@ impl GradientAttack for Fgm {
         if job.checkpoint(1)? {
             job.ensure_finite(gradient.clone())?;
         }
-        let step = job.norm().steepest(gradient) * job.region().radius();
-        Ok(job.region().project(clean + step))
+        Ok(job.region().ascend(clean, gradient, job.region().radius()))
     }
 }
