@@ -49,6 +49,12 @@ pub fn labels(tensor: Tensor<1, Int>) -> Result<Vec<usize>> {
     Ok(integers(tensor)?.into_iter().map(|value| value as usize).collect())
 }
 
+/// The values of a tensor in a CPU's memory, without a copy where nobody else holds it. No device
+/// waits for it: it does not count as a read.
+pub(crate) fn of_cpu(tensor: Tensor<2>) -> Vec<f32> {
+    tensor.try_into_vec_as().expect("a CPU reads its own memory")
+}
+
 fn device(error: impl std::fmt::Display) -> Error {
     Error::Device(error.to_string())
 }

@@ -2,7 +2,7 @@
 use burn::prelude::*;
 use rayon::prelude::*;
 
-use crate::device;
+use crate::{device, host};
 
 /// One row of a [`crate::Region`].
 #[derive(Clone, Copy, Debug)]
@@ -36,14 +36,14 @@ impl HostRegion {
         if !fields.iter().all(plain) {
             return None;
         }
-        let [center, lower, upper, radius] = fields.map(values);
+        let [center, lower, upper, radius] = fields.map(host::of_cpu);
         Some(Self { center, lower, upper, radius })
     }
 
     /// The values of a tensor of the region's device, row after row.
     #[must_use]
     pub fn values(&self, tensor: Tensor<2>) -> Vec<f32> {
-        values(tensor)
+        host::of_cpu(tensor)
     }
 
     /// Runs `work` on each row of `rows` `[N, F]`, in place. `work` gets the number of the row, the
@@ -59,7 +59,7 @@ impl HostRegion {
     ) -> Tensor<2> {
         let ([count, features], device) = (rows.dims(), rows.device());
         assert_eq!(count, self.radius.len(), "one row for each of the region's");
-        let mut values = values(rows);
+        let mut values = host::of_cpu(rows);
         let pieces = values.par_chunks_mut(features.max(1)).enumerate();
         pieces.for_each_init(S::default, |scratch, (index, row)| {
             let range = index * features..(index + 1) * features;
@@ -73,9 +73,4 @@ impl HostRegion {
         });
         Tensor::from_data(TensorData::new(values, [count, features]), &device)
     }
-}
-
-/// The values of a tensor that a CPU holds, without a copy where nobody else holds it too.
-pub(crate) fn values(tensor: Tensor<2>) -> Vec<f32> {
-    tensor.try_into_vec_as().expect("a CPU reads its own memory")
 }

@@ -6,9 +6,8 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Exp1, StandardNormal};
 
-use crate::host_region::values;
 use crate::projection::{self, INSIDE};
-use crate::{Domain, Error, HostRegion, Norm, Result, Seed, Threat, Use};
+use crate::{Domain, Error, HostRegion, Norm, Result, Seed, Threat, Use, host};
 
 /// Halvings of a bisection: from the largest f32 threshold to below its rounding.
 const HALVINGS: usize = 40;
@@ -138,7 +137,7 @@ impl Region {
             && let Some(project) = projection::onto(self.norm)
             && let Some(host) = self.on_host()
         {
-            let (slopes, lengths) = (values(gradient), values(length));
+            let (slopes, lengths) = (host::of_cpu(gradient), host::of_cpu(length));
             return host.each_row(rows, |index, row, part, scratch| {
                 let slope = &slopes[index * features..][..features];
                 projection::climb(self.norm, row, slope, lengths[index]);

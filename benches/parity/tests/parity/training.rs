@@ -23,6 +23,7 @@ fn step(side: &Side) -> Vec<(String, Vec<f32>)> {
         step_size: 0.25,
         random_start: true,
         momentum: 1.0,
+        ..PgdTraining::default()
     };
     let recipe = Recipe {
         epochs: 1,

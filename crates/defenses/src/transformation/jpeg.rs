@@ -122,17 +122,17 @@ impl Jpeg {
         let mut encoder = JpegEncoder::new_with_quality(&mut file, self.quality);
         let written = encoder.encode(&bytes, width as u32, height as u32, kind);
         written.expect("an image of checked shape is encodable");
-        let decoder = JpegDecoder::new(std::io::Cursor::new(file));
-        let decoded = decoder.and_then(DynamicImage::from_decoder);
-        let decoded = decoded.expect("the encoder's output is a JPEG file");
-        let decoded = if channels == 1 {
-            decoded.into_luma8().into_raw()
+        let picture = JpegDecoder::new(std::io::Cursor::new(file))
+            .and_then(DynamicImage::from_decoder)
+            .expect("the encoder's output is a JPEG file");
+        let bytes = if channels == 1 {
+            picture.into_luma8().into_raw()
         } else {
-            decoded.into_rgb8().into_raw()
+            picture.into_rgb8().into_raw()
         };
         for (feature, value) in row.iter_mut().enumerate() {
             let (low, high) = (domain.lower().at(feature), domain.upper().at(feature));
-            let byte = decoded[(feature % pixels) * channels + feature / pixels];
+            let byte = bytes[(feature % pixels) * channels + feature / pixels];
             *value = low + (high - low) * f32::from(byte) / 255.0;
         }
     }
