@@ -1,7 +1,7 @@
 //! Experiments, the protocol they run under, and their reports.
 //!
 //! An [`Experiment`] is a TOML file; [`run()`] trains its models, attacks and certifies them, and
-//! writes one [`Row`] a measurement; [`page()`] turns rows into a report.
+//! writes one [`Row`] a measurement; [`write_report`] turns them into a report.
 mod error;
 mod experiment;
 #[cfg(test)]

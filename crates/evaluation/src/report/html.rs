@@ -74,7 +74,7 @@ impl Page {
     /// Adds a table; on a narrow screen it scrolls sideways under its fixed first column.
     ///
     /// # Errors
-    /// [`Error::Length`] for a row with more or fewer cells than columns.
+    /// [`crate::report::Error::Length`] for a row with more or fewer cells than columns.
     pub fn table(mut self, heading: &str, table: &Table) -> Result<Self> {
         let rows = table.render()?;
         self.sections
@@ -85,7 +85,7 @@ impl Page {
     /// Adds a drawing as inline SVG, which follows the page's light or dark colours.
     ///
     /// # Errors
-    /// [`Error::Backend`] if the drawing cannot be painted.
+    /// [`crate::report::Error::Backend`] if the drawing cannot be painted.
     pub fn figure(mut self, drawing: &Drawing, caption: &str) -> Result<Self> {
         let svg = PreEscaped(drawing.svg()?);
         self.sections.push(figure(&html! { div.scroll tabindex="0" { (svg) } }, caption));
