@@ -6,7 +6,7 @@
 //! - [`Model`] is a trained network with its domain and its [`Card`], saved as one safetensors
 //!   file; it is a [`duress_core::Classifier`].
 //! - [`Normalized`], [`Quantized`] and [`Ensemble`] wrap classifiers.
-mod atomic;
+pub mod atomic;
 mod card;
 mod decorators;
 mod error;

@@ -3,6 +3,7 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::Context as _;
+use duress_evaluation::models::atomic;
 use duress_evaluation::{Experiment, train_model};
 
 use super::{BadInput, Result};
@@ -35,8 +36,7 @@ pub(super) fn train(arguments: Train) -> Result<()> {
 
 /// The file appears whole or not at all.
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut part = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    let mut part = atomic::part(to)?;
     std::io::copy(&mut File::open(from)?, &mut part)?;
     part.as_file().sync_data()?;
     part.persist(to)?;

@@ -100,7 +100,7 @@ fn verdict(models: &[Comparison]) -> (Severity, String) {
         _ => Severity::Good,
     };
     let text = format!(
-        "The most robust model, `{}`, keeps {} of the test samples in the worst case over attacks \
+        "The most robust model, “{}”, keeps {} of the test samples in the worst case over attacks \
          at {} (without an attack: {}).",
         best.model,
         comparison::percent(accuracy),

@@ -3,6 +3,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
+use duress_models::atomic;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::row::SCHEMA;
@@ -32,8 +33,7 @@ pub(super) fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 /// touched.
 pub(super) fn keep<T: DeserializeOwned>(path: &Path, wanted: impl Fn(&T) -> bool) -> Result<()> {
     let Ok(before) = fs::metadata(path) else { return Ok(()) };
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let part = tempfile::NamedTempFile::new_in(folder).map_err(Error::io(folder))?;
+    let part = atomic::part(path).map_err(Error::io(path))?;
     let mut writer = BufWriter::new(part);
     let mut kept = 0;
     each_line(path, |line, value| {
@@ -92,13 +92,5 @@ pub(super) fn parse<T: DeserializeOwned>(path: &Path, line: usize, text: &[u8]) 
 
 /// Writes a file beside its place, then renames it there.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_data()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(Error::io(path))
+    Ok(atomic::write(path, &[bytes])?)
 }
