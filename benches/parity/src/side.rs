@@ -39,20 +39,6 @@ impl std::fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
-/// The devices to compare with, by the features of this package.
-const NAMES: &[&str] = &[
-    #[cfg(feature = "ndarray")]
-    "ndarray",
-    #[cfg(feature = "wgpu")]
-    "wgpu",
-    #[cfg(feature = "vulkan")]
-    "vulkan",
-    #[cfg(feature = "metal")]
-    "metal",
-    #[cfg(feature = "cuda")]
-    "cuda",
-];
-
 /// Flex, padded sub-batches on all cores.
 ///
 /// # Errors
@@ -67,12 +53,13 @@ pub fn reference() -> Result<Side> {
 /// # Errors
 /// [`Missing`] for the first device that cannot add one and one.
 pub fn others() -> Result<Vec<Side>, Missing> {
-    if NAMES.is_empty() {
+    let names: Vec<_> = device::NAMES.iter().filter(|name| **name != "flex").collect();
+    if names.is_empty() {
         let device = Device::flex();
         let passes = Passes::with_batch(&device, GPU_BATCH);
         return Ok(vec![Side { name: "flex, whole batches".into(), device, passes }]);
     }
-    NAMES.iter().map(|name| Side::open(name)).collect()
+    names.into_iter().map(|name| Side::open(name)).collect()
 }
 
 impl Side {

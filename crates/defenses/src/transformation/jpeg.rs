@@ -79,19 +79,12 @@ impl Classifier for Compressed {
         let compressed = self.jpeg.compress(plain.clone(), self.domain());
         match self.jpeg.backward {
             // The difference is off the tape: forward the compressed rows, backward the identity.
-            Backward::Identity => {
-                let exact = compressed.clone();
-                let through = rows + (compressed - plain);
-                self.base.forward(replace_values(through, exact))
+            Backward::Identity if rows.is_autodiff() => {
+                self.base.forward(rows + (compressed - plain))
             }
-            Backward::None => self.base.forward(compressed),
+            Backward::Identity | Backward::None => self.base.forward(compressed),
         }
     }
-}
-
-/// `through` already equals `exact` up to rounding; off the tape the exact values are at hand.
-fn replace_values(through: Tensor<2>, exact: Tensor<2>) -> Tensor<2> {
-    if through.is_autodiff() { through } else { exact }
 }
 
 impl Jpeg {

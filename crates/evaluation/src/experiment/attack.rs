@@ -37,7 +37,7 @@ pub(super) fn check_all(
 ) -> Result<Vec<AttackPlan>, String> {
     let mut plans: Vec<AttackPlan> = Vec::new();
     for mut table in tables {
-        let name = take_name(&mut table, "attack")?;
+        let name = take_name(&mut table, "[[attack]]")?;
         let Some(entry) = find(&name) else {
             let known: Vec<_> = ATTACKS.iter().map(|entry| entry.name).collect();
             return Err(format!("[[attack]]: no attack `{name}`; known: {}", known.join(", ")));

@@ -45,7 +45,7 @@ pub(super) fn check_all(
 }
 
 fn check(mut table: toml::Table, known: &[&str]) -> Result<CertifierPlan, String> {
-    let name = take_name(&mut table, "certify")?;
+    let name = take_name(&mut table, "[[certify]]")?;
     let Some(entry) = find(&name) else {
         let known: Vec<_> = CERTIFIERS.iter().map(|entry| entry.name).collect();
         return Err(format!("[[certify]]: no certifier `{name}`; known: {}", known.join(", ")));

@@ -22,8 +22,8 @@ pub(super) fn located(error: &toml::de::Error, text: &str) -> String {
 pub(super) fn take_name(table: &mut toml::Table, kind: &str) -> Result<String, String> {
     match table.remove("name") {
         Some(toml::Value::String(name)) => Ok(name),
-        Some(other) => Err(format!("[[{kind}]]: `name` must be a string, got {other}")),
-        None => Err(format!("[[{kind}]]: a `name` is missing")),
+        Some(other) => Err(format!("{kind}: `name` must be a string, got {other}")),
+        None => Err(format!("{kind}: a `name` is missing")),
     }
 }
 
