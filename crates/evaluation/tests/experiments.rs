@@ -190,3 +190,25 @@ fn two_certifiers_may_differ_in_hyperparameters_or_in_models() {
     assert_eq!(with("models = [\"jpeg\"]"), Ok(2));
     assert!(with("models = [\"jpeg\", \"plain\"]").is_err());
 }
+
+/// What selects weights must be what the file says, on samples that were not trained on.
+#[test]
+fn early_stopping_needs_a_metric_that_fits_and_validation_samples() {
+    let parse = |stop: &str, defense: &str, validation: &str| {
+        Experiment::parse(&format!(
+            "name = \"e\"\n[data]\nname = \"digits\"\nvalidation = {validation}\n[[model]]\n\
+             name = \"m\"\narchitecture = {{ name = \"mlp\", hidden = [8] }}\n{defense}\n\
+             recipe = {{ early_stop = {{ patience = 2{stop} }} }}\n"
+        ))
+    };
+    let clean = ", metric = \"clean_accuracy\"";
+    let pgd = "defense = { name = \"pgd-training\" }";
+    let fgsm = "defense = { name = \"fgsm-training\" }";
+    for (stop, defense) in [(clean, ""), ("", pgd), (clean, pgd), ("", fgsm)] {
+        assert!(parse(stop, defense, "0.1").is_ok(), "{stop} {defense}");
+    }
+    let refused = |stop, defense, validation| parse(stop, defense, validation).unwrap_err();
+    assert!(refused("", "", "0.1").contains("give it `metric = \"clean_accuracy\"`"));
+    assert!(refused(clean, fgsm, "0.1").contains("must measure `robust_accuracy`"));
+    assert!(refused("", pgd, "0.0").contains("`validation` must be above 0"));
+}

@@ -128,6 +128,14 @@ impl Experiment {
             return Err("an experiment needs at least one [[model]]".into());
         }
         let models = model::check_all(file.model)?;
+        if file.data.validation <= 0.0
+            && let Some(model) = models.iter().find(|model| model.stops_early())
+        {
+            return Err(format!(
+                "[data]: `validation` must be above 0 for the `early_stop` of [[model]] `{}`",
+                model.name
+            ));
+        }
         let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
         let threats = threat::check_all(file.threat)?;
         let attacks = attack::check_all(file.attack, &threats)?;

@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 
 use duress_defenses::{DEFENSES, Defense, TrainingDefense, Transformation, VotingEnsemble, find};
+use duress_models::train::Metric;
 use duress_models::{Architecture, Recipe};
 use serde::Deserialize;
 
@@ -18,6 +19,14 @@ pub struct ModelPlan {
     pub defense: &'static str,
     /// All hyperparameters of the defence, defaults included.
     pub config: serde_json::Value,
+}
+
+impl ModelPlan {
+    /// Whether its training is stopped by what validation samples say.
+    #[must_use]
+    pub fn stops_early(&self) -> bool {
+        matches!(&self.source, Source::Trained { recipe, .. } if recipe.early_stop.is_some())
+    }
 }
 
 /// How a model comes about.
@@ -104,6 +113,7 @@ fn check(table: Table, known: &[&str]) -> Result<ModelPlan, String> {
             };
             let recipe = table.recipe.unwrap_or_default();
             recipe.check().map_err(|error| one_line(&error.to_string()))?;
+            check_metric(&recipe, defense.as_deref())?;
             return Ok(ModelPlan {
                 name,
                 source: Source::Trained { architecture, recipe: Box::new(recipe), defense },
@@ -137,11 +147,26 @@ fn check(table: Table, known: &[&str]) -> Result<ModelPlan, String> {
 const OTHERS: &str =
     "`base` with a transformation as `defense`, or `members` with `defense.name = \"ensemble\"`";
 
+/// Checks that what early stopping is to measure is what the model's watch can measure.
+fn check_metric(recipe: &Recipe, defense: Option<&dyn TrainingDefense>) -> Result<(), String> {
+    let Some(stop) = &recipe.early_stop else { return Ok(()) };
+    let threatened = defense.is_some_and(|defense| defense.threat().is_some());
+    match stop.metric {
+        Metric::RobustAccuracy if !threatened => Err("`early_stop` measures robust accuracy, \
+             and the model is trained against no threat; give it `metric = \"clean_accuracy\"`"
+            .into()),
+        Metric::CleanAccuracy if defense.is_some_and(|defense| defense.collapse().is_some()) => Err(
+            "`early_stop` must measure `robust_accuracy`: the defence watches it for a collapse"
+                .into(),
+        ),
+        _ => Ok(()),
+    }
+}
+
 fn parse_defense(
     mut table: toml::Table,
 ) -> Result<(Defense, &'static str, serde_json::Value), String> {
-    let name = take_name(&mut table, "model.defense")
-        .map_err(|e| e.replace("[[", "[").replace("]]", "]"))?;
+    let name = take_name(&mut table, "[model.defense]")?;
     let Some(entry) = find(&name) else {
         let known: Vec<_> = DEFENSES.iter().map(|entry| entry.name).collect();
         return Err(format!("no defence `{name}`; known: {}", known.join(", ")));

@@ -8,7 +8,7 @@ use duress_attacks::Pgd;
 use duress_core::{Classifier, GradientOracle, Norm, Surrogate, Threat, WhiteBox, predictions};
 use duress_datasets::Dataset;
 use duress_defenses::{RobustnessWatch, TrainingDefense};
-use duress_models::train::{EpochReport, Run, Watch};
+use duress_models::train::{EpochReport, Metric, Run, Watch};
 use duress_models::{
     Accuracy, Architecture, Card, Ensemble, Model, Network, Objective, Recipe, Standard,
     TrainingData, train,
@@ -335,15 +335,20 @@ impl Runner<'_> {
         if collapse.is_none() && recipe.early_stop.is_none() {
             return Ok(None);
         }
-        let source = if self.data.validation.is_empty() || recipe.early_stop.is_none() {
-            &self.data.train
-        } else {
-            &self.data.validation
-        };
+        let source =
+            if recipe.early_stop.is_some() { &self.data.validation } else { &self.data.train };
+        if source.is_empty() {
+            return Err(Error::Experiment {
+                path: PathBuf::from(&self.experiment.name),
+                reason: "[data]: no sample is left to validate on; raise `validation`".into(),
+            });
+        }
         let slice = source.take(source.len().min(WATCHED));
+        // Clean accuracy is robust accuracy at radius 0.
+        let clean = recipe.early_stop.as_ref().is_some_and(|s| s.metric == Metric::CleanAccuracy);
         let threat = match defense.and_then(TrainingDefense::threat) {
-            Some(threat) => threat,
-            None => Threat::new(Norm::Linf, 0.0)?,
+            Some(threat) if !clean => threat,
+            _ => Threat::new(Norm::Linf, 0.0)?,
         };
         Ok(Some(RobustnessWatch {
             rows: slice.rows(0..slice.len(), self.context.passes.device()),
