@@ -1,8 +1,8 @@
 //! The table of attacks: everything else finds an attack here, by name.
-use duress_core::{Access, Attack, Error, GradientAttack, LabelAttack, Norm, Result};
+use duress_core::{Access, Attack, Error, GradientAttack, LabelAttack, Norm, Result, ScoreAttack};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::evasion::{gradient as by_gradient, noise};
+use crate::evasion::{gradient as by_gradient, minimum, noise};
 
 /// What the command line, the experiments and the documentation know of an attack.
 #[derive(Debug)]
@@ -26,8 +26,13 @@ pub struct Entry {
 }
 
 /// Every attack, in alphabetical order.
-pub const ATTACKS: &[Entry] =
-    &[by_gradient::FGM, noise::GAUSSIAN_NOISE, by_gradient::PGD, noise::UNIFORM_NOISE];
+pub const ATTACKS: &[Entry] = &[
+    minimum::DDN,
+    by_gradient::FGM,
+    noise::GAUSSIAN_NOISE,
+    by_gradient::PGD,
+    noise::UNIFORM_NOISE,
+];
 
 /// The entry called `name`.
 #[must_use]
@@ -66,6 +71,13 @@ pub(crate) fn gradient<A: GradientAttack + DeserializeOwned + 'static>(
     table: toml::Table,
 ) -> Result<Attack, toml::de::Error> {
     Ok(Attack::Gradient(Box::new(table.try_into::<A>()?)))
+}
+
+#[expect(dead_code, reason = "the score attacks come next")]
+pub(crate) fn score<A: ScoreAttack + DeserializeOwned + 'static>(
+    table: toml::Table,
+) -> Result<Attack, toml::de::Error> {
+    Ok(Attack::Score(Box::new(table.try_into::<A>()?)))
 }
 
 pub(crate) fn label<A: LabelAttack + DeserializeOwned + 'static>(

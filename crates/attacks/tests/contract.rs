@@ -3,11 +3,11 @@
 mod common;
 
 use burn::prelude::*;
-use common::{Constant, Linear, Smooth};
+use common::{Constant, Linear, Smooth, quick};
 use duress_attacks::{ATTACKS, find};
 use duress_core::{
-    Access, Attack, Classifier, Domain, Error, Goal, Norm, Oracle, Passes, Problem, Seed, Status,
-    Threat, WhiteBox, run,
+    Access, Attack, Classifier, Domain, Error, Goal, Norm, Oracle, Passes, Problem, Reach, Seed,
+    Setting, Status, Threat, WhiteBox, run,
 };
 
 fn smooth() -> Smooth {
@@ -35,15 +35,25 @@ fn default_of(name: &str) -> Attack {
 /// Each attack, norm and radius on a batch; the driver itself checks ball, box and label.
 fn each(mut check: impl FnMut(&str, Norm, f64, &Attack)) {
     for entry in ATTACKS {
-        let attack = default_of(entry.name);
+        let attack = quick(entry.name);
         assert_eq!(attack.algorithm().name(), entry.name);
         assert_eq!(attack.access(), entry.access);
+        let radii: &[f64] = match attack.algorithm().reach() {
+            Reach::Box => &[40.0],
+            Reach::Ball | Reach::Nearest => &[0.0, 0.05, 3.0, 40.0],
+        };
         for &norm in entry.norms {
-            for radius in [0.0, 0.05, 3.0, 40.0] {
+            for &radius in radii {
                 check(entry.name, norm, radius, &attack);
             }
         }
     }
+}
+
+/// Whether the attack is defined for so many classes and such goals.
+fn applies(attack: &Attack, model: &dyn Classifier, targeted: bool) -> bool {
+    let (domain, classes) = (model.domain(), model.classes());
+    attack.algorithm().check(&Setting { domain, classes, targeted }).is_ok()
 }
 
 #[test]
@@ -59,6 +69,10 @@ fn every_attack_stays_in_its_ball_and_breaks_nothing_at_radius_zero() {
             Goal::Untargeted(labels.clone()),
             Goal::Targeted(labels.iter().map(|label| (label + 1) % 4).collect()),
         ] {
+            if goal.is_targeted() && !find(name).unwrap().targeted {
+                assert!(!applies(attack, &model, true), "{name} must refuse a target");
+                continue;
+            }
             let threat = Threat::new(norm, radius).unwrap();
             let problem =
                 Problem::new(Oracle::Gradients(&oracle), rows.clone(), goal.clone(), threat);
@@ -76,6 +90,42 @@ fn every_attack_stays_in_its_ball_and_breaks_nothing_at_radius_zero() {
             }
         }
     });
+}
+
+/// The nearest point is at least as near as any radius at which the attack breaks the sample, and
+/// some features may not move.
+#[test]
+fn attacks_of_the_nearest_point_find_one_and_leave_immutable_features_alone() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let domain = Domain::image(1, 3, 4).unwrap().with_immutable(vec![0, 7]).unwrap();
+    let model = Smooth { domain, classes: 4 };
+    let oracle = WhiteBox::new(&model, &passes);
+    let rows = rows(6, 12);
+    let labels = predicted(&model, &rows);
+    for entry in ATTACKS {
+        let attack = quick(entry.name);
+        for &norm in entry.norms {
+            let goal = Goal::Untargeted(labels.clone());
+            let white = Oracle::Gradients(&oracle);
+            let problem = Problem::nearest(white, rows.clone(), goal.clone(), norm).unwrap();
+            if attack.algorithm().reach() != Reach::Nearest {
+                if attack.algorithm().reach() == Reach::Ball {
+                    let error = run(&attack, &problem).unwrap_err();
+                    assert!(matches!(error, Error::NeedsRadius { .. }), "{error}");
+                }
+                continue;
+            }
+            let outcome = run(&attack, &problem).unwrap();
+            assert_eq!(outcome.count(Status::Broken), 6, "{} {norm}", entry.name);
+            let radii: Vec<f64> =
+                outcome.samples.iter().map(|sample| sample.distance * 1.001 + 1e-6).collect();
+            let threat = Threat::per_sample(norm, radii).unwrap();
+            let problem = Problem::new(white, rows.clone(), goal, threat);
+            let broken = run(&attack, &problem).unwrap().count(Status::Broken);
+            assert_eq!(broken, 6, "{} {norm} within its own distances", entry.name);
+        }
+    }
 }
 
 #[test]
@@ -105,12 +155,15 @@ fn an_empty_batch_and_an_already_wrong_batch_cost_nothing() {
 fn a_constant_model_survives_and_a_model_of_nan_is_an_error() {
     let device = Device::flex();
     let passes = Passes::new(&device).unwrap();
-    let domain = Domain::image(1, 1, 5).unwrap();
+    let domain = Domain::image(1, 3, 4).unwrap();
     each(|name, norm, radius, attack| {
         let threat = || Threat::new(norm, radius).unwrap();
-        let rows = || rows(2, 5);
+        let rows = || rows(2, 12);
         let goal = || Goal::Untargeted(vec![0, 0]);
         let model = Constant { domain: domain.clone(), answer: 1.0 };
+        if !applies(attack, &model, false) {
+            return;
+        }
         let oracle = WhiteBox::new(&model, &passes);
         let problem = Problem::new(Oracle::Gradients(&oracle), rows(), goal(), threat());
         assert_eq!(run(attack, &problem).unwrap().count(Status::Survived), 2, "{name}");
@@ -120,6 +173,58 @@ fn a_constant_model_survives_and_a_model_of_nan_is_an_error() {
         let problem = Problem::new(Oracle::Gradients(&oracle), rows(), goal(), threat());
         let error = run(attack, &problem).unwrap_err();
         assert_eq!(error, Error::LogitsNotFinite { sample: 0 }, "{name}");
+    });
+}
+
+#[test]
+fn two_classes_are_attacked_or_refused_by_name() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let weights: Vec<f32> = (0..12).map(|index| (index as f32 * 0.9).cos()).collect();
+    let mut model = Linear::new(&weights, 0.0);
+    model.domain = Domain::image(1, 3, 4).unwrap();
+    let oracle = WhiteBox::new(&model, &passes);
+    let rows = rows(4, 12);
+    let labels = predicted(&model, &rows);
+    each(|name, norm, radius, attack| {
+        let problem = Problem::new(
+            Oracle::Gradients(&oracle),
+            rows.clone(),
+            Goal::Untargeted(labels.clone()),
+            Threat::new(norm, radius).unwrap(),
+        );
+        match run(attack, &problem) {
+            Ok(outcome) => assert_eq!(outcome.count(Status::AlreadyMet), 0, "{name}"),
+            Err(error) => assert!(matches!(error, Error::Classes { .. }), "{name}: {error}"),
+        }
+    });
+}
+
+#[test]
+fn no_attack_spends_more_than_its_budget() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = smooth();
+    let oracle = WhiteBox::new(&model, &passes);
+    let rows = rows(5, 12);
+    let labels = predicted(&model, &rows);
+    each(|name, norm, radius, attack| {
+        for budget in [0, 1, 2, 7, 23] {
+            let problem = Problem::new(
+                Oracle::Gradients(&oracle),
+                rows.clone(),
+                Goal::Untargeted(labels.clone()),
+                Threat::new(norm, radius).unwrap(),
+            )
+            .with_budget(Some(budget));
+            for sample in run(attack, &problem).unwrap().samples {
+                assert!(
+                    sample.forwards <= budget,
+                    "{name} {norm}: {} of {budget}",
+                    sample.forwards
+                );
+            }
+        }
     });
 }
 

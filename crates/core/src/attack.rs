@@ -3,7 +3,21 @@ use burn::prelude::*;
 
 use crate::job::{GradientJob, LabelJob, ScoreJob};
 use crate::oracle::Access;
+use crate::suite::WorstOf;
 use crate::{Domain, Norm, Result};
+
+/// Where an attack looks for its points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// In the ball of the threat model.
+    Ball,
+    /// Anywhere in the box, as near to the clean row as it can: a point counts if it lies in the
+    /// ball, and without a ball its distance is the result.
+    Nearest,
+    /// Anywhere in the box, under a constraint of its own (a rotation, a patch): the ball of the
+    /// threat model must hold the whole box.
+    Box,
+}
 
 /// What the driver knows of an attack before it runs.
 ///
@@ -13,7 +27,18 @@ pub trait Algorithm: std::fmt::Debug + Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Norms that the attack is defined for.
-    fn norms(&self) -> &'static [Norm];
+    fn norms(&self) -> &[Norm];
+
+    /// Where it looks for its points.
+    fn reach(&self) -> Reach {
+        Reach::Ball
+    }
+
+    /// Whether the samples of a batch share one perturbation, so that a result depends on who else
+    /// is in the batch (universal perturbations, patches).
+    fn joint(&self) -> bool {
+        false
+    }
 
     /// Attempts on each sample that is not broken yet, at least one.
     fn restarts(&self) -> u32 {
@@ -66,7 +91,7 @@ pub trait LabelAttack: Algorithm {
     fn perturb(&self, job: &mut LabelJob<'_>) -> Result<Tensor<2>>;
 }
 
-/// An attack of any access level.
+/// An attack of any access level, or several.
 #[derive(Debug)]
 pub enum Attack {
     /// Needs gradients.
@@ -75,6 +100,8 @@ pub enum Attack {
     Score(Box<dyn ScoreAttack>),
     /// Needs predicted classes.
     Label(Box<dyn LabelAttack>),
+    /// Several, one after the other on the samples that are left.
+    Suite(WorstOf),
 }
 
 impl Attack {
@@ -85,6 +112,7 @@ impl Attack {
             Attack::Gradient(_) => Access::Gradients,
             Attack::Score(_) => Access::Scores,
             Attack::Label(_) => Access::Labels,
+            Attack::Suite(suite) => suite.access(),
         }
     }
 
@@ -95,6 +123,16 @@ impl Attack {
             Attack::Gradient(attack) => attack.as_ref(),
             Attack::Score(attack) => attack.as_ref(),
             Attack::Label(attack) => attack.as_ref(),
+            Attack::Suite(suite) => suite,
+        }
+    }
+
+    /// The attacks it consists of, with their labels: itself, or the members of a suite.
+    #[must_use]
+    pub fn stages(&self) -> Vec<(&str, &Attack)> {
+        match self {
+            Attack::Suite(suite) => suite.members(),
+            attack => vec![(attack.algorithm().name(), attack)],
         }
     }
 }

@@ -206,6 +206,27 @@ pub fn input_gradient(
     Ok(Evaluation { logits: logits.inner(), loss: values.inner(), gradient })
 }
 
+/// The gradient of `⟨through(point), cotangent⟩` by the point: how a gradient at transformed rows
+/// pulls back to what they were made from (pixels before a resize, a flow, a colour shift).
+///
+/// `point` `[N, P]`, `through: [N, P] → [M, F]`, `cotangent` `[M, F]`; the result is `[N, P]`.
+///
+/// # Errors
+/// [`Error::NoGradient`] if the result of `through` does not depend on the point.
+pub fn pull_back(
+    point: Tensor<2>,
+    through: impl Fn(Tensor<2>) -> Tensor<2>,
+    cotangent: Tensor<2>,
+) -> Result<Tensor<2>> {
+    let leaf = point.inner().autodiff().require_grad();
+    let image = through(leaf.clone());
+    if !(image.is_autodiff() && image.is_tracked()) {
+        return Err(Error::NoGradient);
+    }
+    let mut gradients = (image * cotangent.inner().autodiff()).sum().backward();
+    leaf.grad_remove(&mut gradients).ok_or(Error::NoGradient)
+}
+
 /// The class of the largest logit of each row, `[N, K]`, ties to the lowest class, and its
 /// softmax probability.
 ///
@@ -293,6 +314,22 @@ mod tests {
         let aim = Goal::Untargeted(vec![0]).aim(&device);
         let got = input_gradient(&frozen, Tensor::zeros([1, 4], &device), &aim, &First);
         assert!(matches!(got, Err(Error::NoGradient)));
+    }
+
+    /// x ↦ (x₀ + 2x₁, x₁²) at (3, 5), cotangent (1, 10): (1, 2 + 10·2·5).
+    #[test]
+    fn a_cotangent_is_pulled_back_by_the_transposed_jacobian() {
+        let device = Device::flex();
+        let point = Tensor::<2>::from_data([[3.0, 5.0]], &device);
+        let through = |x: Tensor<2>| {
+            let (a, b) = (x.clone().narrow(1, 0, 1), x.narrow(1, 1, 1));
+            Tensor::cat(vec![a + b.clone() * 2.0, b.clone() * b], 1)
+        };
+        let cotangent = Tensor::<2>::from_data([[1.0, 10.0]], &device);
+        let got = host::floats(pull_back(point.clone(), through, cotangent.clone()).unwrap());
+        assert_eq!(got.unwrap(), [1.0, 102.0]);
+        let detached = pull_back(point, |x| x.inner().autodiff(), cotangent);
+        assert!(matches!(detached, Err(Error::NoGradient)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 use burn::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Norm, Result};
 
 /// How the features of a row are arranged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -234,6 +234,13 @@ impl Domain {
         }
         let shape = [1, mask.len()];
         Some(Tensor::from_data(TensorData::new(mask, shape), device))
+    }
+
+    /// The largest distance between two points of the box.
+    #[must_use]
+    pub fn diameter(&self, norm: Norm) -> f64 {
+        let side = |feature| f64::from(self.upper.at(feature)) - f64::from(self.lower.at(feature));
+        norm.of_slice(&(0..self.features()).map(side).collect::<Vec<_>>())
     }
 
     /// Checks rows held on the host, `values.len() = N · F`.

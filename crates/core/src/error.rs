@@ -76,6 +76,30 @@ pub enum Error {
         /// The norms it is defined for.
         supported: String,
     },
+    /// An attack with a constraint of its own under a ball that does not hold the box.
+    #[error(
+        "`{algorithm}` moves anywhere in the input box: it needs a {norm} radius of {needed} or \
+         more, got {radius}"
+    )]
+    Reach {
+        /// Name of the attack.
+        algorithm: &'static str,
+        /// Norm of the ball.
+        norm: Norm,
+        /// Its radius.
+        radius: f64,
+        /// Diameter of the box.
+        needed: f64,
+    },
+    /// An attack of a fixed budget was asked for the nearest point.
+    #[error(
+        "`{algorithm}` searches a ball of a given radius: give one, or put the attack into \
+         `smallest-radius`"
+    )]
+    NeedsRadius {
+        /// Name of the attack.
+        algorithm: &'static str,
+    },
     /// An attack that needs more access than the threat model gives.
     #[error("`{algorithm}` needs {needed} access, the model gives {given}")]
     Access {

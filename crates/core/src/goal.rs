@@ -69,6 +69,8 @@ impl Goal {
         Aim {
             labels: Tensor::from_data(TensorData::new(labels, shape), device),
             targeted: self.is_targeted(),
+            rivals: None,
+            reference: None,
         }
     }
 }
@@ -78,6 +80,8 @@ impl Goal {
 pub struct Aim {
     labels: Tensor<1, Int>,
     targeted: bool,
+    rivals: Option<Tensor<1, Int>>,
+    reference: Option<Tensor<2>>,
 }
 
 impl Aim {
@@ -116,24 +120,59 @@ impl Aim {
         }
     }
 
+    /// Names a second class `[N]` for each sample, for losses that weigh two classes.
+    #[must_use]
+    pub fn with_rivals(self, rivals: Tensor<1, Int>) -> Self {
+        Self { rivals: Some(rivals), ..self }
+    }
+
+    /// The second class `[N]` of each sample, if one was named.
+    #[must_use]
+    pub fn rivals(&self) -> Option<Tensor<1, Int>> {
+        self.rivals.clone()
+    }
+
+    /// Gives each sample values `[N, W]` that a loss compares with, such as its clean logits.
+    #[must_use]
+    pub fn with_reference(self, reference: Tensor<2>) -> Self {
+        Self { reference: Some(reference), ..self }
+    }
+
+    /// The values `[N, W]` to compare with, if there are any.
+    #[must_use]
+    pub fn reference(&self) -> Option<Tensor<2>> {
+        self.reference.clone()
+    }
+
     /// The samples in `range`.
     #[must_use]
     pub fn slice(&self, range: Range<usize>) -> Self {
-        Self { labels: self.labels().narrow(0, range.start, range.len()), targeted: self.targeted }
+        self.map(
+            |labels| labels.narrow(0, range.start, range.len()),
+            |values| values.narrow(0, range.start, range.len()),
+        )
     }
 
     /// The samples at `positions` `[M]`.
     #[must_use]
     pub fn select(&self, positions: Tensor<1, Int>) -> Self {
-        Self { labels: self.labels().select(0, positions), targeted: self.targeted }
+        self.map(
+            |labels| labels.select(0, positions.clone()),
+            |values| values.select(0, positions.clone()),
+        )
     }
 
     /// Each sample `times` times in a row.
     #[must_use]
     pub fn repeat(&self, times: usize) -> Self {
         let count = self.labels.dims()[0] * times;
-        let labels = self.labels().unsqueeze_dim::<2>(1).repeat_dim(1, times).reshape([count]);
-        Self { labels, targeted: self.targeted }
+        self.map(
+            |labels| labels.unsqueeze_dim::<2>(1).repeat_dim(1, times).reshape([count]),
+            |values| {
+                let width = values.dims()[1];
+                values.unsqueeze_dim::<3>(1).repeat_dim(1, times).reshape([count, width])
+            },
+        )
     }
 
     /// The same batch with its last sample repeated up to `rows` samples.
@@ -143,8 +182,30 @@ impl Aim {
         if have == rows {
             return self;
         }
-        let last = self.labels().narrow(0, have - 1, 1).repeat_dim(0, rows - have);
-        Self { labels: Tensor::cat(vec![self.labels, last], 0), targeted: self.targeted }
+        self.map(
+            |labels| {
+                let last = labels.clone().narrow(0, have - 1, 1).repeat_dim(0, rows - have);
+                Tensor::cat(vec![labels, last], 0)
+            },
+            |values| {
+                let last = values.clone().narrow(0, have - 1, 1).repeat_dim(0, rows - have);
+                Tensor::cat(vec![values, last], 0)
+            },
+        )
+    }
+
+    /// The same operation on all that belongs to a sample.
+    fn map(
+        &self,
+        classes: impl Fn(Tensor<1, Int>) -> Tensor<1, Int>,
+        values: impl Fn(Tensor<2>) -> Tensor<2>,
+    ) -> Self {
+        Self {
+            labels: classes(self.labels()),
+            targeted: self.targeted,
+            rivals: self.rivals().map(classes),
+            reference: self.reference().map(values),
+        }
     }
 }
 
@@ -177,5 +238,23 @@ mod tests {
         let aim = Goal::Untargeted(vec![3, 4]).aim(&Device::flex());
         assert_eq!(integers(aim.clone().pad(4).labels()).unwrap(), [3, 4, 4, 4]);
         assert_eq!(integers(aim.repeat(2).labels()).unwrap(), [3, 3, 4, 4]);
+    }
+
+    #[test]
+    fn rivals_and_reference_stay_with_their_samples() {
+        let device = Device::flex();
+        let rivals = Tensor::<1, Int>::from_data([5, 6, 7], &device);
+        let reference = Tensor::<2>::from_data([[0.5], [0.6], [0.7]], &device);
+        let aim = Goal::Untargeted(vec![0, 1, 2]).aim(&device);
+        let aim = aim.with_rivals(rivals).with_reference(reference);
+        let check = |aim: Aim, expected: &[i64]| {
+            assert_eq!(integers(aim.rivals().unwrap()).unwrap(), expected);
+            let tenths: Vec<f32> = expected.iter().map(|&class| class as f32 / 10.0).collect();
+            assert_eq!(crate::host::floats(aim.reference().unwrap()).unwrap(), tenths);
+        };
+        check(aim.slice(1..3), &[6, 7]);
+        check(aim.slice(1..2).pad(3), &[6, 6, 6]);
+        check(aim.slice(0..2).repeat(2), &[5, 5, 6, 6]);
+        check(aim.select(Tensor::from_data([2, 0], &device)), &[7, 5]);
     }
 }

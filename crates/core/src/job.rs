@@ -4,8 +4,8 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::classifier::Evaluation;
 use crate::{
-    Aim, Error, GradientOracle, LabelOracle, Loss, Norm, Progress, Region, Result, ScoreOracle,
-    Seed, Use, host,
+    Aim, Error, GradientOracle, LabelOracle, Loss, Norm, Progress, Reach, Region, Result,
+    ScoreOracle, Seed, Use, host,
 };
 
 /// What an attempt is for.
@@ -13,8 +13,10 @@ use crate::{
 pub enum Objective {
     /// Meet the goal: a sample that does is solved, stops moving and leaves the batch.
     Succeed,
-    /// Drive the loss up to the end, for adversarial training: no sample leaves.
+    /// Drive the loss up to the end, for adversarial training and transfer: no sample leaves.
     Maximise,
+    /// Meet the goal as near to the clean row as possible: no sample leaves for having met it.
+    Minimise,
 }
 
 /// An attempt with gradient access.
@@ -30,8 +32,10 @@ pub struct Job<'a, O: ?Sized> {
     pub(crate) oracle: &'a O,
     pub(crate) algorithm: &'static str,
     pub(crate) region: Region,
+    pub(crate) enough: Tensor<2>,
     pub(crate) aim: Aim,
     pub(crate) objective: Objective,
+    pub(crate) reach: Reach,
     pub(crate) seed: Seed,
     pub(crate) restart: u32,
     pub(crate) meter: Meter,
@@ -67,9 +71,11 @@ impl<'a, O: ?Sized> Job<'a, O> {
         Self {
             oracle,
             algorithm: "inner maximisation",
+            enough: region.radius(),
             region,
             aim,
             objective: Objective::Maximise,
+            reach: Reach::Ball,
             seed,
             restart: 0,
             meter: Meter { forwards: vec![0; rows], backwards: vec![0; rows], budget: None },
@@ -102,6 +108,19 @@ impl<'a, O: ?Sized> Job<'a, O> {
     #[must_use]
     pub fn norm(&self) -> Norm {
         self.region.norm()
+    }
+
+    /// The radii `[N, 1]` within which a point that meets the goal solves its sample: those of the
+    /// threat model, or zero where the nearest point is asked for.
+    #[must_use]
+    pub fn enough(&self) -> Tensor<2> {
+        self.enough.clone()
+    }
+
+    /// Number of this attempt on the samples, from 0.
+    #[must_use]
+    pub fn restart(&self) -> u32 {
+        self.restart
     }
 
     /// The goals of the active samples.
@@ -147,7 +166,7 @@ impl<'a, O: ?Sized> Job<'a, O> {
             return Err(Error::Cancelled);
         }
         let due = matches!(step, 1 | 2 | 4) || step.is_multiple_of(8);
-        Ok(due && self.objective == Objective::Succeed)
+        Ok(due && self.objective != Objective::Maximise)
     }
 
     /// Checks that a gradient `[N, F]` is a number everywhere before its direction is trusted.
@@ -171,11 +190,11 @@ impl<'a, O: ?Sized> Job<'a, O> {
     ///
     /// # Errors
     /// [`Error::Device`] if the device fails.
-    pub fn retire<const S: usize>(
+    pub fn retire(
         &mut self,
         solved: Tensor<1, Bool>,
         rows: &mut Tensor<2>,
-        state: [&mut Tensor<2>; S],
+        state: &mut [&mut Tensor<2>],
     ) -> Result<()>
     where
         O: LabelOracle,
@@ -198,10 +217,12 @@ impl<'a, O: ?Sized> Job<'a, O> {
         self.retired.push((positions, leaving));
 
         let keep = indices(&stay, &device);
-        for tensor in std::iter::once(rows).chain(state) {
-            *tensor = tensor.clone().select(0, keep.clone());
+        *rows = rows.clone().select(0, keep.clone());
+        for tensor in state {
+            **tensor = tensor.clone().select(0, keep.clone());
         }
         self.region = self.region.select(&keep);
+        self.enough = self.enough.clone().select(0, keep.clone());
         self.aim = self.aim.select(keep);
         self.slots = stay.iter().map(|&index| self.slots[index]).collect();
         self.ids = stay.iter().map(|&index| self.ids[index]).collect();
@@ -210,14 +231,18 @@ impl<'a, O: ?Sized> Job<'a, O> {
 
     /// Queries that each active sample still has; `None` without a budget.
     #[must_use]
-    pub fn queries_left(&self) -> Option<u64> {
-        let budget = self.meter.budget?;
-        let spent = self.slots.iter().map(|&slot| self.meter.forwards[slot]).max();
-        Some(budget.saturating_sub(spent.unwrap_or(0)))
+    pub fn queries_left(&self) -> Option<u64>
+    where
+        O: LabelOracle,
+    {
+        (0..self.slots.len()).filter_map(|index| self.left(index)).min()
     }
 
     /// Counts `rows / active` queries for each active sample, or refuses them.
-    fn charge(&mut self, rows: usize, backward: bool) -> Result<()> {
+    fn charge(&mut self, rows: usize, backward: bool) -> Result<()>
+    where
+        O: LabelOracle,
+    {
         if self.slots.is_empty() {
             return Ok(());
         }
@@ -228,18 +253,66 @@ impl<'a, O: ?Sized> Job<'a, O> {
                 got: format!("{rows} rows"),
             });
         }
-        let each = (rows / self.slots.len()) as u64;
-        for (&slot, &sample) in self.slots.iter().zip(&self.ids) {
-            let spent = self.meter.forwards[slot] + each;
-            if let Some(budget) = self.meter.budget
-                && spent > budget
-            {
-                return Err(Error::Budget { algorithm: self.algorithm, sample, spent, budget });
-            }
-            self.meter.forwards[slot] = spent;
-            self.meter.backwards[slot] += if backward { each } else { 0 };
+        let each = (rows / self.slots.len()) as u64 * self.oracle.cost();
+        for index in 0..self.slots.len() {
+            self.charge_one(index, each, backward)?;
         }
         Ok(())
+    }
+
+    /// Counts `queries` of the active sample at `index`, or refuses them.
+    pub(crate) fn charge_one(&mut self, index: usize, queries: u64, backward: bool) -> Result<()> {
+        let (slot, sample) = (self.slots[index], self.ids[index]);
+        let spent = self.meter.forwards[slot] + queries;
+        if let Some(budget) = self.meter.budget
+            && spent > budget
+        {
+            return Err(Error::Budget { algorithm: self.algorithm, sample, spent, budget });
+        }
+        self.meter.forwards[slot] = spent;
+        self.meter.backwards[slot] += if backward { queries } else { 0 };
+        Ok(())
+    }
+
+    /// Queries that the active sample at `index` still has; `None` without a budget.
+    pub(crate) fn left(&self, index: usize) -> Option<u64>
+    where
+        O: LabelOracle,
+    {
+        let budget = self.meter.budget?;
+        Some(budget.saturating_sub(self.meter.forwards[self.slots[index]]) / self.oracle.cost())
+    }
+
+    /// An attempt inside this one, in balls of other radii `[N, 1]`: it spends this attempt's
+    /// queries, and each sample ends with a row again, `[N, F]`. `restart` numbers its streams.
+    ///
+    /// # Errors
+    /// Those of `attempt`.
+    pub fn within(
+        &mut self,
+        radius: Tensor<2>,
+        restart: u32,
+        attempt: impl FnOnce(&mut Job<'a, O>) -> Result<Tensor<2>>,
+    ) -> Result<Tensor<2>> {
+        let mut inner = Job {
+            oracle: self.oracle,
+            algorithm: self.algorithm,
+            region: self.region.with_radius(radius.clone()),
+            enough: radius,
+            aim: self.aim.clone(),
+            objective: Objective::Succeed,
+            reach: Reach::Ball,
+            seed: self.seed,
+            restart,
+            meter: self.meter.select(&self.slots),
+            progress: self.progress,
+            slots: (0..self.ids.len()).collect(),
+            ids: self.ids.clone(),
+            retired: Vec::new(),
+        };
+        let rows = attempt(&mut inner).and_then(|rows| inner.collect(rows));
+        self.meter.store(&self.slots, &inner.meter);
+        rows
     }
 
     /// All rows of the attempt in their first order, given those still active.
@@ -301,13 +374,26 @@ impl<O: GradientOracle + ?Sized> Job<'_, O> {
     /// # Errors
     /// As [`Job::labels`].
     pub fn gradient(&mut self, rows: Tensor<2>, loss: &dyn Loss) -> Result<Evaluation> {
-        let count = rows.dims()[0];
-        self.charge(count, true)?;
-        if count == self.active() {
-            return self.oracle.gradient(rows, &self.aim, loss);
-        }
-        let aim = self.aim.repeat(count / self.active().max(1));
-        self.oracle.gradient(rows, &aim, loss)
+        let aim = match rows.dims()[0] / self.active().max(1) {
+            1 => self.aim.clone(),
+            times => self.aim.repeat(times),
+        };
+        self.gradient_towards(rows, &aim, loss)
+    }
+
+    /// [`Job::gradient`] with an aim of the attack's own, one entry a row: the job's aim with
+    /// rivals or a reference.
+    ///
+    /// # Errors
+    /// As [`Job::labels`].
+    pub fn gradient_towards(
+        &mut self,
+        rows: Tensor<2>,
+        aim: &Aim,
+        loss: &dyn Loss,
+    ) -> Result<Evaluation> {
+        self.charge(rows.dims()[0], true)?;
+        self.oracle.gradient(rows, aim, loss)
     }
 }
 
@@ -316,4 +402,24 @@ pub(crate) fn indices(positions: &[usize], device: &Device) -> Tensor<1, Int> {
     let values: Vec<i64> = positions.iter().map(|&position| position as i64).collect();
     let shape = [values.len()];
     Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+impl Meter {
+    /// The counts of the samples at `positions`.
+    pub(crate) fn select(&self, positions: &[usize]) -> Self {
+        let select = |counts: &[u64]| positions.iter().map(|&at| counts[at]).collect();
+        Self {
+            forwards: select(&self.forwards),
+            backwards: select(&self.backwards),
+            budget: self.budget,
+        }
+    }
+
+    /// Puts back what [`Meter::select`] took, with what was spent since.
+    pub(crate) fn store(&mut self, positions: &[usize], spent: &Meter) {
+        for (index, &at) in positions.iter().enumerate() {
+            self.forwards[at] = spent.forwards[index];
+            self.backwards[at] = spent.backwards[index];
+        }
+    }
 }

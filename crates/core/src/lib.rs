@@ -19,15 +19,20 @@ pub mod oracle;
 mod passes;
 pub mod progress;
 mod projection;
+mod randomized;
 mod region;
+pub mod search;
 mod seed;
+mod suite;
 mod threat;
 mod verify;
 
-pub use attack::{Algorithm, Attack, GradientAttack, LabelAttack, ScoreAttack, Setting};
-pub use classifier::{Classifier, Evaluation, Frozen, Input, input_gradient, predictions};
+pub use attack::{Algorithm, Attack, GradientAttack, LabelAttack, Reach, ScoreAttack, Setting};
+pub use classifier::{
+    Classifier, Evaluation, Frozen, Input, input_gradient, predictions, pull_back,
+};
 pub use domain::{Bound, Domain, Layout};
-pub use driver::{Outcome, Problem, Sample, Status, run};
+pub use driver::{Outcome, Problem, Sample, Stage, Status, run};
 pub use error::{Error, Result};
 pub use goal::{Aim, Goal};
 pub use host_region::{HostRegion, Part};
@@ -37,6 +42,9 @@ pub use norm::Norm;
 pub use oracle::{Access, GradientOracle, LabelOracle, Oracle, ScoreOracle, Surrogate, WhiteBox};
 pub use passes::{GPU_BATCH, Passes, SUB_BATCH};
 pub use progress::{Progress, Silent};
+pub use randomized::{Drawn, Expectation, Randomized};
 pub use region::Region;
+pub use search::{Asker, Halt, Search, Searching};
 pub use seed::{Seed, Use, fill_rows};
+pub use suite::WorstOf;
 pub use threat::{Epsilon, Radius, Threat};

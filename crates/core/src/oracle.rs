@@ -45,6 +45,12 @@ pub trait LabelOracle: Send + Sync {
         1
     }
 
+    /// Queries of the deployed model that one answer takes: more than one where an answer is a mean
+    /// over draws.
+    fn cost(&self) -> u64 {
+        1
+    }
+
     /// The predicted class of each row, `[N, F] → [N]`.
     ///
     /// # Errors

@@ -26,6 +26,9 @@ pub struct Region {
     /// allow, `[N, F]`.
     lower: Tensor<2>,
     upper: Tensor<2>,
+    /// What the box and the mask alone allow, `[N, F]`.
+    box_lower: Tensor<2>,
+    box_upper: Tensor<2>,
     /// Features that may change, ascending; what draws run over.
     mutable: Vec<usize>,
     on_host: Arc<OnceLock<Option<HostRegion>>>,
@@ -51,10 +54,6 @@ impl Region {
         let (lower, upper) = domain.bounds(&device);
         let (mut lower, mut upper) =
             (lower.expand([rows, features]), upper.expand([rows, features]));
-        if threat.norm() == Norm::Linf {
-            lower = lower.max_pair(center.clone() - radius.clone());
-            upper = upper.min_pair(center.clone() + radius.clone());
-        }
         if let Some(mask) = domain.mutable_mask(&device) {
             let fixed = mask.equal_elem(0.0).expand([rows, features]);
             lower = lower.mask_where(fixed.clone(), center.clone());
@@ -63,8 +62,43 @@ impl Region {
         let immutable = domain.immutable();
         let mutable =
             (0..features).filter(|feature| immutable.binary_search(feature).is_err()).collect();
-        let (norm, on_host) = (threat.norm(), Arc::default());
-        Ok(Self { norm, center, radius, lower, upper, mutable, on_host })
+        let whole = Self {
+            norm: threat.norm(),
+            center,
+            radius: radius.clone(),
+            lower: lower.clone(),
+            upper: upper.clone(),
+            box_lower: lower,
+            box_upper: upper,
+            mutable,
+            on_host: Arc::default(),
+        };
+        Ok(whole.with_radius(radius))
+    }
+
+    /// The same rows and box with balls of other radii `[N, 1]`, larger or smaller.
+    #[must_use]
+    pub fn with_radius(&self, radius: Tensor<2>) -> Self {
+        let (mut lower, mut upper) = (self.box_lower.clone(), self.box_upper.clone());
+        if self.norm == Norm::Linf {
+            lower = lower.max_pair(self.center() - radius.clone());
+            upper = upper.min_pair(self.center() + radius.clone());
+        }
+        Self { radius, lower, upper, on_host: Arc::default(), ..self.clone() }
+    }
+
+    /// The same rows with balls that hold the whole box.
+    #[must_use]
+    pub fn whole_box(&self) -> Self {
+        let reach = (self.box_upper.clone() - self.center())
+            .max_pair(self.center() - self.box_lower.clone());
+        let radius = match self.norm {
+            Norm::L0 => reach.greater_elem(0.0).float().sum_dim(1),
+            Norm::L1 => reach.sum_dim(1) * 1.001,
+            Norm::L2 => reach.square().sum_dim(1).sqrt() * 1.001,
+            Norm::Linf => reach.max_dim(1) * 1.001,
+        };
+        self.with_radius(radius)
     }
 
     /// The norm of the balls.
@@ -97,6 +131,12 @@ impl Region {
         self.upper.clone()
     }
 
+    /// The features that may change, ascending.
+    #[must_use]
+    pub fn mutable(&self) -> &[usize] {
+        &self.mutable
+    }
+
     /// The rows at `positions` `[M]` only.
     #[must_use]
     pub fn select(&self, positions: &Tensor<1, Int>) -> Self {
@@ -107,6 +147,8 @@ impl Region {
             radius: select(&self.radius),
             lower: select(&self.lower),
             upper: select(&self.upper),
+            box_lower: select(&self.box_lower),
+            box_upper: select(&self.box_upper),
             mutable: self.mutable.clone(),
             on_host: Arc::default(),
         }

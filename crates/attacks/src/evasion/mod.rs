@@ -1,6 +1,8 @@
 //! Attacks that perturb the input of a fixed model.
 pub mod gradient;
+pub mod minimum;
 pub mod noise;
 
 pub use gradient::{Fgm, Pgd};
+pub use minimum::Ddn;
 pub use noise::{GaussianNoise, UniformNoise};

@@ -142,7 +142,7 @@ impl GradientAttack for Pgd {
             if let Some(solved) = solved
                 && checkpoint
             {
-                job.retire(solved, &mut rows, [&mut velocity])?;
+                job.retire(solved, &mut rows, &mut [&mut velocity])?;
             }
         }
         Ok(rows)

@@ -29,7 +29,7 @@ fn first_hit(
         let met = job.aim().met_by(predicted);
         held = met.clone().float().unsqueeze_dim(1);
         if job.checkpoint(draw as usize + 1)? {
-            job.retire(met, &mut rows, [&mut held])?;
+            job.retire(met, &mut rows, &mut [&mut held])?;
         }
     }
     Ok(rows)

@@ -1,8 +1,14 @@
 //! What the gradient attacks increase.
+mod divergence;
+mod rival;
+
 use burn::prelude::*;
 use burn::tensor::activation::log_softmax;
 use duress_core::{Aim, Error, Loss, Result};
 use serde::{Deserialize, Serialize};
+
+pub use divergence::Divergence;
+pub use rival::{RivalLogit, RivalMargin, TargetedDlr};
 
 /// Keeps the DLR denominator off zero, as in the official code of `AutoAttack`.
 const TINY: f64 = 1e-12;
@@ -21,7 +27,8 @@ pub enum LossKind {
     ///
     /// Carlini, Wagner. *Towards Evaluating the Robustness of Neural Networks.* S&P 2017, f₆.
     Margin,
-    /// Difference of logits ratio: `−(z_y − max_{i≠y} z_i) / (z_π1 − z_π3)`. Not for targets.
+    /// Difference of logits ratio: `−(z_y − max_{i≠y} z_i) / (z_π1 − z_π3)`. Not for targets:
+    /// those have [`TargetedDlr`].
     ///
     /// Croce, Hein. *Reliable evaluation of adversarial robustness with an ensemble of diverse
     /// parameter-free attacks.* ICML 2020, eq. 6. <https://arxiv.org/abs/2003.01690>
@@ -77,10 +84,21 @@ fn largest_other(logits: Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<1> {
     logits.mask_fill(own, MASKED).max_dim(1).squeeze_dim(1)
 }
 
+/// The classes of the `count` largest logits of each row, `[N, count]`, off the tape.
+fn ranks(logits: &Tensor<2>, count: usize) -> Tensor<2, Int> {
+    let logits = logits.clone().inner();
+    if logits.dims()[1] > count {
+        logits.argtopk(count, 1)
+    } else {
+        // `argtopk` takes fewer than all.
+        logits.argsort_descending(1)
+    }
+}
+
 /// The ranks come from a sort off the tape; the values are gathered on it, because the gradient
 /// runs through the denominator too.
 fn dlr(logits: Tensor<2>, aim: &Aim) -> Tensor<1> {
-    let ranks = logits.clone().inner().argtopk(3, 1);
+    let ranks = ranks(&logits, 3);
     let sorted = logits.clone().gather(1, ranks);
     let spread = sorted.clone().narrow(1, 0, 1) - sorted.narrow(1, 2, 1) + TINY;
     let margin = label_logit(&logits, aim) - largest_other(logits, &aim.labels());
@@ -151,6 +169,15 @@ mod tests {
             let expected = (nudged(1e-2) - nudged(-1e-2)) / 2e-2;
             assert!((got - expected).abs() < 1e-3, "{index}: {got} {expected}");
         }
+    }
+
+    /// π = 1, 2, 0: −(z₁ − z₂)/(z₁ − z₀).
+    #[test]
+    fn three_classes_are_enough() {
+        let device = Device::flex();
+        let logits = Tensor::<2>::from_data([[0.0, 4.0, 1.0]], &device);
+        let got = floats(LossKind::Dlr.per_sample(logits, &leave(1).aim(&device))).unwrap()[0];
+        assert!((got + 0.75).abs() < 1e-6, "{got}");
     }
 
     #[test]

@@ -1,0 +1,67 @@
+//! The nearest points found so far.
+use burn::prelude::*;
+use duress_core::{GradientJob, Region, Result};
+
+/// Farther than any point of a box: nothing was found yet.
+const NOWHERE: f32 = f32::MAX;
+
+/// The nearest row of each active sample that met the goal, and its distance.
+#[derive(Clone, Debug)]
+pub(crate) struct Nearest {
+    /// `[N, F]`; the clean row while nothing is found.
+    pub(crate) rows: Tensor<2>,
+    /// `[N, 1]`.
+    pub(crate) distance: Tensor<2>,
+}
+
+impl Nearest {
+    /// Nothing is found yet.
+    pub(crate) fn none(job: &GradientJob<'_>) -> Self {
+        let rows = job.clean();
+        let distance = Tensor::full([rows.dims()[0], 1], NOWHERE, &rows.device());
+        Self { rows, distance }
+    }
+
+    /// Keeps the `candidates` `[N, F]` that met the goal and are nearer than what is kept.
+    pub(crate) fn offer(&mut self, region: &Region, candidates: Tensor<2>, met: Tensor<1, Bool>) {
+        let distance = region.norm().of(candidates.clone() - region.center());
+        let nearer = distance.clone().lower(self.distance.clone());
+        let better = nearer.bool_and(met.unsqueeze_dim(1));
+        let [count, features] = candidates.dims();
+        let wide = better.clone().expand([count, features]);
+        self.rows = self.rows.clone().mask_where(wide, candidates);
+        self.distance = self.distance.clone().mask_where(better, distance);
+    }
+
+    /// Which samples have a point `[N, 1]`.
+    pub(crate) fn found(&self) -> Tensor<2, Bool> {
+        self.distance.clone().lower_elem(NOWHERE)
+    }
+
+    /// Which samples `[N]` are solved: their point is near enough.
+    pub(crate) fn solved(&self, job: &GradientJob<'_>) -> Tensor<1, Bool> {
+        self.distance.clone().lower_equal(job.enough()).squeeze_dim(1)
+    }
+
+    /// At a checkpoint, lets the solved samples leave with their nearest points; `state` shrinks
+    /// with the batch.
+    pub(crate) fn retire(
+        &mut self,
+        job: &mut GradientJob<'_>,
+        state: &mut [&mut Tensor<2>],
+    ) -> Result<()> {
+        let solved = self.solved(job);
+        let mut all = vec![&mut self.distance];
+        all.extend(state.iter_mut().map(|tensor| &mut **tensor));
+        job.retire(solved, &mut self.rows, &mut all)
+    }
+
+    /// What the attack returns: the nearest points, and `last` `[N, F]` where there is none.
+    pub(crate) fn or(self, last: Tensor<2>) -> Tensor<2> {
+        let [count, features] = last.dims();
+        if count == 0 {
+            return last;
+        }
+        last.mask_where(self.found().expand([count, features]), self.rows)
+    }
+}
