@@ -2,7 +2,7 @@
 use duress_core::{Access, Attack, Error, GradientAttack, LabelAttack, Norm, Result, ScoreAttack};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::evasion::{gradient as by_gradient, minimum, noise};
+use crate::evasion::{apgd, gradient as by_gradient, minimum, noise};
 
 /// What the command line, the experiments and the documentation know of an attack.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Entry {
 
 /// Every attack, in alphabetical order.
 pub const ATTACKS: &[Entry] = &[
+    apgd::APGD,
+    apgd::APGD_T,
     minimum::DDN,
     by_gradient::FGM,
     noise::GAUSSIAN_NOISE,

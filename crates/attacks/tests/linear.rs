@@ -5,7 +5,7 @@ mod common;
 
 use burn::prelude::*;
 use common::Linear;
-use duress_attacks::{Fgm, Pgd, losses::LossKind};
+use duress_attacks::{Apgd, Fgm, Pgd, losses::LossKind};
 use duress_core::{
     Attack, Goal, Norm, Oracle, Passes, Problem, Seed, Status, Threat, WhiteBox, host::floats, run,
 };
@@ -39,6 +39,20 @@ fn pgd_reaches_the_worst_case_of_a_linear_model_from_a_random_start() {
         for loss in [LossKind::CrossEntropy, LossKind::Margin] {
             let threat = Threat::new(norm, 0.1).unwrap();
             let got = margin_after(pgd(loss), threat, 0.0, Goal::Untargeted(vec![0]))[0];
+            let expected = 2.25 - 0.1 * dual;
+            assert!((f64::from(got) - expected).abs() < 2e-4, "{norm} {loss:?}: {got} {expected}");
+        }
+    }
+}
+
+/// The best point of Auto-PGD; in L1 a single feature is the sparsest step.
+#[test]
+fn auto_pgd_reaches_it_without_a_step_size() {
+    for (norm, dual) in DUALS {
+        for loss in [LossKind::CrossEntropy, LossKind::Margin] {
+            let attack = Attack::Gradient(Box::new(Apgd { loss, ..Apgd::paper() }));
+            let threat = Threat::new(norm, 0.1).unwrap();
+            let got = margin_after(attack, threat, 0.0, Goal::Untargeted(vec![0]))[0];
             let expected = 2.25 - 0.1 * dual;
             assert!((f64::from(got) - expected).abs() < 2e-4, "{norm} {loss:?}: {got} {expected}");
         }

@@ -127,12 +127,20 @@ impl Attack {
         }
     }
 
-    /// The attacks it consists of, with their labels: itself, or the members of a suite.
+    /// The attacks it consists of under `norm`, with their labels: itself, or the members of a
+    /// suite.
     #[must_use]
-    pub fn stages(&self) -> Vec<(&str, &Attack)> {
+    pub fn stages(&self, norm: Norm) -> Vec<(String, &Attack)> {
         match self {
-            Attack::Suite(suite) => suite.members(),
-            attack => vec![(attack.algorithm().name(), attack)],
+            Attack::Suite(suite) => suite.members(norm),
+            attack => vec![(attack.algorithm().name().to_owned(), attack)],
         }
+    }
+
+    /// Attempts on a sample that nothing breaks: the restarts of all stages.
+    #[must_use]
+    pub fn attempts(&self, norm: Norm) -> u64 {
+        let restarts = |attack: &Attack| u64::from(attack.algorithm().restarts().max(1));
+        self.stages(norm).iter().map(|(_, attack)| restarts(attack)).sum()
     }
 }

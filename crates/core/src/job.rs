@@ -129,6 +129,15 @@ impl<'a, O: ?Sized> Job<'a, O> {
         &self.aim
     }
 
+    /// Classes of the model.
+    #[must_use]
+    pub fn classes(&self) -> usize
+    where
+        O: LabelOracle,
+    {
+        self.oracle.classes()
+    }
+
     /// What the attempt is for.
     #[must_use]
     pub fn objective(&self) -> Objective {

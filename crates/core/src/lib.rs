@@ -46,5 +46,5 @@ pub use randomized::{Drawn, Expectation, Randomized};
 pub use region::Region;
 pub use search::{Asker, Halt, Search, Searching};
 pub use seed::{Seed, Use, fill_rows};
-pub use suite::WorstOf;
+pub use suite::{Member, WorstOf};
 pub use threat::{Epsilon, Radius, Threat};

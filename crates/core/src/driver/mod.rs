@@ -175,8 +175,10 @@ impl Outcome {
 /// [`Error::NoGradient`]. An attack that breaks its contract: [`Error::OutsideBall`],
 /// [`Error::OutsideDomain`], [`Error::Budget`].
 pub fn run(attack: &Attack, problem: &Problem<'_>) -> Result<Outcome> {
-    let stages = attack.stages();
+    let norm = problem.threat.norm();
     check_problem(problem)?;
+    check_attack(attack, problem)?;
+    let stages = attack.stages(norm);
     for (_, member) in &stages {
         check_attack(member, problem)?;
     }
@@ -184,12 +186,10 @@ pub fn run(attack: &Attack, problem: &Problem<'_>) -> Result<Outcome> {
     if count == 0 {
         return Ok(Outcome { rows: problem.rows.clone(), samples: vec![], stages: vec![] });
     }
-    let restarts = |attack: &Attack| u64::from(attack.algorithm().restarts().max(1));
-    let attempts: u64 = stages.iter().map(|(_, member)| restarts(member)).sum();
-    problem.progress.begin(attack.algorithm().name(), count as u64 * attempts);
+    problem.progress.begin(attack.algorithm().name(), count as u64 * attack.attempts(norm));
     let mut state = State::new(problem, attack.algorithm().name())?;
     for (label, member) in stages {
-        state.stage(label, member)?;
+        state.stage(&label, member)?;
     }
     problem.progress.end();
     Ok(state.finish())
