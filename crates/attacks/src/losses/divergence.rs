@@ -19,8 +19,11 @@ impl Loss for Divergence {
     fn per_sample(&self, logits: Tensor<2>, aim: &Aim) -> Tensor<1> {
         debug_assert!(aim.reference().is_some(), "the divergence needs the clean logits");
         let clean = aim.reference().unwrap_or_else(|| logits.clone().inner());
-        let weights = softmax(clean.clone(), 1);
-        (weights * (log_softmax(clean, 1) - log_softmax(logits, 1))).sum_dim(1).squeeze_dim(1)
+        let (weights, logs) = (softmax(clean.clone(), 1), log_softmax(clean, 1));
+        let on_tape =
+            |tensor: Tensor<2>| if logits.is_autodiff() { tensor.autodiff() } else { tensor };
+        let difference = on_tape(logs) - log_softmax(logits.clone(), 1);
+        (on_tape(weights) * difference).sum_dim(1).squeeze_dim(1)
     }
 }
 
@@ -39,5 +42,17 @@ mod tests {
         let expected = 0.25 * 0.5_f32.ln() + 0.75 * 1.5_f32.ln();
         assert!((of(Tensor::zeros([1, 2], &device)) - expected).abs() < 1e-6);
         assert!(of(clean).abs() < 1e-7);
+    }
+
+    /// The gradient by the logits is `softmax(z) − softmax(z₀)`.
+    #[test]
+    fn its_gradient_is_the_difference_of_the_probabilities() {
+        let device = Device::flex();
+        let clean = Tensor::<2>::from_data([[0.0, 3.0_f32.ln()]], &device);
+        let aim = Goal::Untargeted(vec![0]).aim(&device).with_reference(clean);
+        let leaf = Tensor::<2>::zeros([1, 2], &device).autodiff().require_grad();
+        let loss = Divergence.per_sample(leaf.clone(), &aim);
+        let got = floats(leaf.grad_remove(&mut loss.sum().backward()).unwrap()).unwrap();
+        assert!((got[0] - 0.25).abs() < 1e-6 && (got[1] + 0.25).abs() < 1e-6, "{got:?}");
     }
 }

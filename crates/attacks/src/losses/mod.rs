@@ -3,7 +3,7 @@ mod divergence;
 mod rival;
 
 use burn::prelude::*;
-use burn::tensor::activation::log_softmax;
+use burn::tensor::activation::softmax;
 use duress_core::{Aim, Error, Loss, Result};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,10 @@ const MASKED: f32 = -1e30;
 #[serde(rename_all = "kebab-case")]
 pub enum LossKind {
     /// `−log softmax(z)_y`; with a target its negative at the target.
+    ///
+    /// Its gradient is exact where the model is sure: `1 − softmax(z)_y` is summed from the other
+    /// classes. Frameworks subtract from one in f32, so that above 0.999999 the sign of their
+    /// gradient is rounding noise and the model looks more robust than it is.
     #[default]
     CrossEntropy,
     /// `max_{i≠y} z_i − z_y`; with a target `z_t − max_{i≠t} z_i`.
@@ -57,10 +61,7 @@ impl Loss for LossKind {
 
     fn per_sample(&self, logits: Tensor<2>, aim: &Aim) -> Tensor<1> {
         match self {
-            LossKind::CrossEntropy => {
-                let at_label = log_softmax(logits, 1).gather(1, aim.labels().unsqueeze_dim(1));
-                aim.maximise(at_label.squeeze_dim(1))
-            }
+            LossKind::CrossEntropy => aim.maximise(log_likelihood(logits, &aim.labels())),
             LossKind::Margin => {
                 let margin = label_logit(&logits, aim) - largest_other(logits, &aim.labels());
                 aim.maximise(margin)
@@ -76,12 +77,42 @@ fn label_logit(logits: &Tensor<2>, aim: &Aim) -> Tensor<1> {
 
 /// `max_{i≠label} z_i`, by masking: right for negative logits too.
 fn largest_other(logits: Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<1> {
+    let own = own_class(&logits, labels);
+    logits.mask_fill(own, MASKED).max_dim(1).squeeze_dim(1)
+}
+
+/// Whether a column is the row's label, `[N, K]`.
+fn own_class(logits: &Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<2, Bool> {
     let [rows, classes] = logits.dims();
     let all = Tensor::<1, Int>::arange(0..classes as i64, &labels.device())
         .unsqueeze::<2>()
         .expand([rows, classes]);
-    let own = all.equal(labels.clone().unsqueeze_dim::<2>(1).expand([rows, classes]));
-    logits.mask_fill(own, MASKED).max_dim(1).squeeze_dim(1)
+    all.equal(labels.clone().unsqueeze_dim::<2>(1).expand([rows, classes]))
+}
+
+/// `log softmax(z)_y`.
+///
+/// The value is `−softplus(log Σ_{i≠y} exp z_i − z_y)` and the gradient `(−p_i, Σ_{i≠y} p_i)`, both
+/// without a difference from one. They are computed off the tape and put on it as a linear function.
+fn log_likelihood(logits: Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<1> {
+    let z = logits.clone().inner();
+    let [rows, classes] = z.dims();
+    let own = own_class(&z, labels);
+    let others = softmax(z.clone(), 1).mask_fill(own.clone(), 0.0);
+    let total = others.clone().sum_dim(1).expand([rows, classes]);
+    let slopes = others.neg().mask_where(own.clone(), total);
+
+    let at_label = z.clone().gather(1, labels.clone().unsqueeze_dim(1));
+    let masked = z.mask_fill(own, MASKED);
+    let top = masked.clone().max_dim(1);
+    let behind = (masked - top.clone()).exp().sum_dim(1).log() + top - at_label;
+    let value = -(behind.clone().clamp_min(0.0) + (behind.abs().neg().exp()).log1p());
+    if !logits.is_autodiff() {
+        return value.squeeze_dim(1);
+    }
+    let linear = (logits * slopes.autodiff()).sum_dim(1);
+    let offset = value - linear.clone().inner();
+    (linear + offset.autodiff()).squeeze_dim(1)
 }
 
 /// The classes of the `count` largest logits of each row, `[N, count]`, off the tape.
@@ -140,6 +171,25 @@ mod tests {
     fn the_margin_of_negative_logits_ignores_the_masked_class() {
         let z = [-50.0, -10.0, -30.0, -40.0];
         assert!((of(LossKind::Margin, z, leave(1)) + 20.0).abs() < 1e-6);
+    }
+
+    /// z = (30, 0, 0): 1 − p is far below the rounding of one, and the gradient keeps all digits.
+    #[test]
+    fn the_gradient_of_a_sure_model_is_exact() {
+        let device = Device::flex();
+        for (margin, digits) in [(30.0_f32, 1e-5), (2.0, 1e-5), (-40.0, 1e-5)] {
+            let leaf = Tensor::<2>::from_data([[margin, 0.0, 0.0]], &device);
+            let leaf = leaf.autodiff().require_grad();
+            let loss = LossKind::CrossEntropy.per_sample(leaf.clone(), &leave(0).aim(&device));
+            let value = f64::from(floats(loss.clone().inner()).unwrap()[0]);
+            let behind = 2.0_f64 * (-f64::from(margin)).exp();
+            assert!((value / behind.ln_1p() - 1.0).abs() < digits, "{margin}: {value}");
+            let got = floats(leaf.grad_remove(&mut loss.sum().backward()).unwrap()).unwrap();
+            let wrong = behind / (1.0 + behind);
+            for (got, expected) in got.into_iter().zip([-wrong, wrong / 2.0, wrong / 2.0]) {
+                assert!((f64::from(got) / expected - 1.0).abs() < digits, "{margin}: {got}");
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Models whose worst case is known on paper.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
+pub mod peers;
+
 use burn::prelude::*;
 use duress_attacks::find;
 use duress_core::{Attack, Classifier, Domain};
