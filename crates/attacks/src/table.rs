@@ -28,6 +28,8 @@ pub struct Entry {
 /// Every attack, in alphabetical order.
 pub const ATTACKS: &[Entry] = &[
     minimum::DDN,
+    minimum::FAB,
+    minimum::FAB_T,
     by_gradient::FGM,
     noise::GAUSSIAN_NOISE,
     by_gradient::PGD,

@@ -4,5 +4,5 @@ pub mod minimum;
 pub mod noise;
 
 pub use gradient::{Fgm, Pgd};
-pub use minimum::Ddn;
+pub use minimum::{Ddn, Fab, FabT};
 pub use noise::{GaussianNoise, UniformNoise};
