@@ -30,6 +30,8 @@ pub const ATTACKS: &[Entry] = &[
     apgd::APGD,
     apgd::APGD_T,
     minimum::DDN,
+    minimum::FAB,
+    minimum::FAB_T,
     by_gradient::FGM,
     noise::GAUSSIAN_NOISE,
     by_gradient::PGD,

@@ -51,3 +51,12 @@ fn reaches(name: &str, parameters: &str, norm: Norm, excess: f64) {
 fn ddn_reaches_the_boundary() {
     reaches("ddn", "levels = 0", Norm::L2, 0.01);
 }
+
+#[test]
+fn fab_reaches_the_boundary_in_each_norm() {
+    for norm in [Norm::L1, Norm::L2, Norm::Linf] {
+        reaches("fab", "restarts = 2", norm, 0.01);
+        reaches("fab-t", "", norm, 0.01);
+        reaches("fab-t", "restarts = 3\nfinal_search = 0", norm, 0.01);
+    }
+}

@@ -6,5 +6,5 @@ pub mod noise;
 
 pub use apgd::{Apgd, ApgdT};
 pub use gradient::{Fgm, Pgd};
-pub use minimum::Ddn;
+pub use minimum::{Ddn, Fab, FabT};
 pub use noise::{GaussianNoise, UniformNoise};

@@ -116,7 +116,7 @@ fn log_likelihood(logits: Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<1> {
 }
 
 /// The classes of the `count` largest logits of each row, `[N, count]`, off the tape.
-fn ranks(logits: &Tensor<2>, count: usize) -> Tensor<2, Int> {
+pub(crate) fn ranks(logits: &Tensor<2>, count: usize) -> Tensor<2, Int> {
     let logits = logits.clone().inner();
     if logits.dims()[1] > count {
         logits.argtopk(count, 1)

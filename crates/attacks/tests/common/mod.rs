@@ -8,8 +8,13 @@ use duress_core::{Attack, Classifier, Domain};
 
 /// Hyperparameters with which an attack runs in milliseconds, where its paper's do not. For tests
 /// of contracts, which hold for any.
-const QUICK: &[(&str, &str)] =
-    &[("apgd", "steps = 25"), ("apgd-t", "steps = 12"), ("ddn", "steps = 20")];
+const QUICK: &[(&str, &str)] = &[
+    ("apgd", "steps = 25"),
+    ("apgd-t", "steps = 12"),
+    ("ddn", "steps = 20"),
+    ("fab", "steps = 10\nrestarts = 2"),
+    ("fab-t", "steps = 10\nrestarts = 2\ntargets = 2"),
+];
 
 /// The attack of that name, quick.
 pub fn quick(name: &str) -> Attack {

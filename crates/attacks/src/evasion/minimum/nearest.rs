@@ -12,6 +12,8 @@ pub(crate) struct Nearest {
     pub(crate) rows: Tensor<2>,
     /// `[N, 1]`.
     pub(crate) distance: Tensor<2>,
+    /// `[N, 1]`: within this distance a sample is solved.
+    enough: Tensor<2>,
 }
 
 impl Nearest {
@@ -19,14 +21,16 @@ impl Nearest {
     pub(crate) fn none(job: &GradientJob<'_>) -> Self {
         let rows = job.clean();
         let distance = Tensor::full([rows.dims()[0], 1], NOWHERE, &rows.device());
-        Self { rows, distance }
+        Self { rows, distance, enough: job.enough() }
     }
 
-    /// Keeps the `candidates` `[N, F]` that met the goal and are nearer than what is kept.
+    /// Keeps the `candidates` `[N, F]` that met the goal and are nearer than what is kept. A sample
+    /// that is solved keeps its point: how long it stays in the batch must not change its result.
     pub(crate) fn offer(&mut self, region: &Region, candidates: Tensor<2>, met: Tensor<1, Bool>) {
         let distance = region.norm().of(candidates.clone() - region.center());
         let nearer = distance.clone().lower(self.distance.clone());
-        let better = nearer.bool_and(met.unsqueeze_dim(1));
+        let open = self.distance.clone().greater(self.enough.clone());
+        let better = nearer.bool_and(met.unsqueeze_dim(1)).bool_and(open);
         let [count, features] = candidates.dims();
         let wide = better.clone().expand([count, features]);
         self.rows = self.rows.clone().mask_where(wide, candidates);
@@ -51,7 +55,7 @@ impl Nearest {
         state: &mut [&mut Tensor<2>],
     ) -> Result<()> {
         let solved = self.solved(job);
-        let mut all = vec![&mut self.distance];
+        let mut all = vec![&mut self.distance, &mut self.enough];
         all.extend(state.iter_mut().map(|tensor| &mut **tensor));
         job.retire(solved, &mut self.rows, &mut all)
     }
