@@ -5,6 +5,6 @@ pub mod evasion;
 pub mod losses;
 mod table;
 
-pub use evasion::{Ddn, Fgm, GaussianNoise, Pgd, UniformNoise};
+pub use evasion::{Ddn, Fgm, GaussianNoise, Pgd, Square, UniformNoise};
 pub use losses::{Divergence, LossKind, RivalLogit, RivalMargin, TargetedDlr};
 pub use table::{ATTACKS, Entry, find};

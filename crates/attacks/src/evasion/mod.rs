@@ -2,7 +2,9 @@
 pub mod gradient;
 pub mod minimum;
 pub mod noise;
+pub mod score;
 
 pub use gradient::{Fgm, Pgd};
 pub use minimum::Ddn;
 pub use noise::{GaussianNoise, UniformNoise};
+pub use score::Square;

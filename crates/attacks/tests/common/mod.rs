@@ -1,12 +1,14 @@
 //! Models whose worst case is known on paper.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
+pub mod recorder;
+
 use burn::prelude::*;
 use duress_attacks::find;
 use duress_core::{Attack, Classifier, Domain};
 
 /// Hyperparameters with which an attack runs in milliseconds, where its paper's do not. For tests
 /// of contracts, which hold for any.
-const QUICK: &[(&str, &str)] = &[("ddn", "steps = 20")];
+const QUICK: &[(&str, &str)] = &[("ddn", "steps = 20"), ("square", "queries = 60")];
 
 /// The attack of that name, quick.
 pub fn quick(name: &str) -> Attack {
