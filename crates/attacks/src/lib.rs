@@ -5,6 +5,6 @@ pub mod evasion;
 pub mod losses;
 mod table;
 
-pub use evasion::{Apgd, ApgdT, Ddn, Fab, FabT, Fgm, GaussianNoise, Pgd, UniformNoise};
+pub use evasion::{Apgd, ApgdT, Ddn, Fab, FabT, Fgm, GaussianNoise, Pgd, Square, UniformNoise};
 pub use losses::{Divergence, LossKind, RivalLogit, RivalMargin, TargetedDlr};
 pub use table::{ATTACKS, Entry, find};

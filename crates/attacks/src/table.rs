@@ -2,7 +2,7 @@
 use duress_core::{Access, Attack, Error, GradientAttack, LabelAttack, Norm, Result, ScoreAttack};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::evasion::{apgd, gradient as by_gradient, minimum, noise};
+use crate::evasion::{apgd, gradient as by_gradient, minimum, noise, score as by_score};
 
 /// What the command line, the experiments and the documentation know of an attack.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub const ATTACKS: &[Entry] = &[
     by_gradient::FGM,
     noise::GAUSSIAN_NOISE,
     by_gradient::PGD,
+    by_score::SQUARE,
     noise::UNIFORM_NOISE,
 ];
 
@@ -77,7 +78,6 @@ pub(crate) fn gradient<A: GradientAttack + DeserializeOwned + 'static>(
     Ok(Attack::Gradient(Box::new(table.try_into::<A>()?)))
 }
 
-#[expect(dead_code, reason = "the score attacks come next")]
 pub(crate) fn score<A: ScoreAttack + DeserializeOwned + 'static>(
     table: toml::Table,
 ) -> Result<Attack, toml::de::Error> {

@@ -31,6 +31,22 @@ pub(crate) fn onto(norm: Norm) -> Option<fn(&mut [f32], Part<'_>, &mut Scratch)>
     }
 }
 
+/// The projection of a row onto its L0 part, in place: the features that gain most, the earlier one
+/// of two that gain the same, as [`crate::Region::project`] does on whole tensors.
+pub(crate) fn keep(row: &mut [f32], part: Part<'_>) {
+    let Part { center, lower, upper, radius } = part;
+    let mut gains: Vec<(f32, usize)> = Vec::with_capacity(row.len());
+    for (index, value) in row.iter_mut().enumerate() {
+        let clamped = clamp(*value, lower[index], upper[index]);
+        gains.push(((*value - center[index]).powi(2) - (*value - clamped).powi(2), index));
+        *value = clamped;
+    }
+    gains.sort_by(|a, b| b.0.total_cmp(&a.0));
+    for &(_, index) in gains.iter().skip(radius.floor() as usize) {
+        row[index] = center[index];
+    }
+}
+
 /// `x + length · d`, where `d` is the steepest direction of `gradient` in L2 and Linf.
 pub(crate) fn climb(kind: Norm, row: &mut [f32], gradient: &[f32], length: f32) {
     if kind == Norm::Linf {
@@ -230,6 +246,16 @@ mod tests {
                 prop_assert!((a - b).abs() < 2e-5, "{norm}: {a} {b}");
             }
         }
+    }
+
+    /// Gains 0.09, 0.25 (the box stops it), 0 (immutable) and 0.09 again, the later one of a tie.
+    #[test]
+    fn the_features_that_gain_most_are_kept() {
+        let mut changed = [0.2, 1.5, 0.9, 0.8];
+        let (center, lower, upper) = ([0.5; 4], [0.0, 0.0, 0.5, 0.0], [1.0, 1.0, 0.5, 1.0]);
+        let part = Part { center: &center, lower: &lower, upper: &upper, radius: 2.5 };
+        keep(&mut changed, part);
+        assert_eq!(changed.map(f32::to_bits), [0.2_f32, 1.0, 0.5, 0.5].map(f32::to_bits));
     }
 
     #[test]

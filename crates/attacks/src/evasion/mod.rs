@@ -3,8 +3,10 @@ pub mod apgd;
 pub mod gradient;
 pub mod minimum;
 pub mod noise;
+pub mod score;
 
 pub use apgd::{Apgd, ApgdT};
 pub use gradient::{Fgm, Pgd};
 pub use minimum::{Ddn, Fab, FabT};
 pub use noise::{GaussianNoise, UniformNoise};
+pub use score::Square;

@@ -1,6 +1,7 @@
 //! Models whose worst case is known on paper.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 pub mod peers;
+pub mod recorder;
 
 use burn::prelude::*;
 use duress_attacks::find;
@@ -14,6 +15,7 @@ const QUICK: &[(&str, &str)] = &[
     ("ddn", "steps = 20"),
     ("fab", "steps = 10\nrestarts = 2"),
     ("fab-t", "steps = 10\nrestarts = 2\ntargets = 2"),
+    ("square", "queries = 60"),
 ];
 
 /// The attack of that name, quick.

@@ -8,7 +8,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::round::{Answer, Kind, Question};
 use super::{Gradients, Halt, Scores};
-use crate::{Domain, Norm, Objective, Reach, Seed, Use};
+use crate::projection::{self, Scratch};
+use crate::{Domain, Norm, Objective, Part, Reach, Seed, Use};
 
 /// What the samples of a search have in common.
 pub(super) struct Common {
@@ -137,6 +138,16 @@ impl<L> Asker<L> {
         }
     }
 
+    /// The nearest point (Euclidean) of the ball and the box to a row, in place.
+    pub fn project(&self, row: &mut [f32]) {
+        let Self { clean, lower, upper, radius, .. } = self;
+        let part = Part { center: clean, lower, upper, radius: *radius as f32 };
+        match projection::onto(self.common.norm) {
+            Some(project) => project(row, part, &mut Scratch::default()),
+            None => projection::keep(row, part),
+        }
+    }
+
     /// The nearest row so far that meets the goal, and its distance.
     #[must_use]
     pub fn best(&self) -> Option<(&[f32], f64)> {
@@ -229,6 +240,17 @@ impl Asker<Scores> {
     pub async fn logits(&mut self, rows: Vec<f32>) -> Result<Vec<f32>, Halt> {
         let (rows, answer) = self.ask(Kind::Logits, rows, Vec::new()).await?;
         self.note(&rows, &answer.labels)?;
+        Ok(answer.logits)
+    }
+
+    /// The `K` logits of each of `rows`, one query each, as [`Asker::logits`]; but the rows are no
+    /// candidates: they may lie outside the ball and the box, and meeting the goal there ends
+    /// nothing. For differences around a point.
+    ///
+    /// # Errors
+    /// [`Halt::Budget`] if fewer queries are left than rows, none of them spent.
+    pub async fn probe(&mut self, rows: Vec<f32>) -> Result<Vec<f32>, Halt> {
+        let (_, answer) = self.ask(Kind::Logits, rows, Vec::new()).await?;
         Ok(answer.logits)
     }
 }
