@@ -2,7 +2,7 @@
 use duress_core::{Access, Attack, Error, GradientAttack, LabelAttack, Norm, Result, ScoreAttack};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::evasion::{apgd, gradient as by_gradient, minimum, noise, score as by_score};
+use crate::evasion::{apgd, gradient as by_gradient, minimum, noise, score as by_score, suites};
 
 /// What the command line, the experiments and the documentation know of an attack.
 #[derive(Debug)]
@@ -29,6 +29,9 @@ pub struct Entry {
 pub const ATTACKS: &[Entry] = &[
     apgd::APGD,
     apgd::APGD_T,
+    suites::PLUS,
+    suites::RAND,
+    suites::STANDARD,
     minimum::DDN,
     minimum::FAB,
     minimum::FAB_T,
@@ -37,6 +40,7 @@ pub const ATTACKS: &[Entry] = &[
     by_gradient::PGD,
     by_score::SQUARE,
     noise::UNIFORM_NOISE,
+    suites::WORST_OF,
 ];
 
 /// The entry called `name`.

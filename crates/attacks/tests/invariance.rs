@@ -3,8 +3,8 @@
 mod common;
 
 use burn::prelude::*;
-use common::{Smooth, quick};
-use duress_attacks::{ATTACKS, Pgd};
+use common::{Smooth, open_entries, quick};
+use duress_attacks::Pgd;
 use duress_core::{
     Attack, Domain, Goal, Norm, Oracle, Passes, Problem, Reach, Seed, Threat, WhiteBox, host, run,
 };
@@ -56,12 +56,12 @@ fn batches(size: usize) -> Vec<Vec<usize>> {
 
 #[test]
 fn bits_do_not_depend_on_the_batch_its_order_or_the_workers() {
-    for entry in ATTACKS {
+    for entry in open_entries() {
         let (name, attack) = (entry.name, quick(entry.name));
         if attack.algorithm().joint() {
             continue;
         }
-        for &norm in entry.norms {
+        for &norm in attack.algorithm().norms() {
             let whole = attacked(&attack, norm, &batches(COUNT), 2);
             assert_eq!(whole, attacked(&attack, norm, &batches(1), 2), "{name} {norm}: one by one");
             assert_eq!(whole, attacked(&attack, norm, &batches(7), 1), "{name} {norm}: by seven");

@@ -3,10 +3,10 @@
 mod common;
 
 use common::peers::{Peer, peer};
-use duress_attacks::{Apgd, ApgdT, Fgm, Pgd};
+use duress_attacks::evasion::suites;
+use duress_attacks::{Fgm, Pgd};
 use duress_core::{
-    Attack, Goal, Norm, Oracle, Outcome, Passes, Problem, Status, Threat, WhiteBox, WorstOf, host,
-    run,
+    Attack, Goal, Norm, Oracle, Outcome, Passes, Problem, Status, Threat, WhiteBox, host, run,
 };
 
 use burn::prelude::*;
@@ -75,9 +75,11 @@ fn forty_steps_of_pgd_break_as_many_as_the_best_toolkit() {
     }
 }
 
-/// After each component of AutoAttack that follows gradients: the official code's verdicts.
+/// After each component, and sample by sample at the end. Both sides draw their starts, so that a
+/// component that leaves many samples near the edge may differ by a few: APGD-CE at L2 on `mnist_at`
+/// leaves 43 to 46 of 64 with our first six seeds, 44 with theirs.
 #[test]
-fn auto_pgd_agrees_with_the_official_auto_attack() {
+fn auto_attack_agrees_with_the_official_one() {
     let cases = [
         ("mnist_std", Norm::Linf, 0.3, 128, "linf"),
         ("mnist_std", Norm::L2, 2.0, 128, "l2"),
@@ -86,41 +88,66 @@ fn auto_pgd_agrees_with_the_official_auto_attack() {
     ];
     for (network, norm, radius, samples, name) in cases {
         let Some(peer) = peer(network) else { continue };
-        let members = vec![
-            ("apgd-ce".into(), Attack::Gradient(Box::new(Apgd::paper()))),
-            ("apgd-t".into(), Attack::Gradient(Box::new(ApgdT::paper()))),
-        ];
-        let suite = Attack::Suite(WorstOf::new("apgd", members));
-        let outcome = attacked(&peer, &suite, norm, radius, samples);
-        let mut standing = vec![true; samples];
-        for (key, stage) in [("apgd-ce", "apgd-ce"), ("apgd-t", "apgd-t")] {
+        let begun = std::time::Instant::now();
+        let outcome = attacked(&peer, &suites::standard(), norm, radius, samples);
+        let mut standing: Vec<bool> =
+            outcome.samples.iter().map(|sample| sample.status != Status::AlreadyMet).collect();
+        for stage in ["apgd-ce", "apgd-t", "fab-t", "square"] {
             for (standing, sample) in standing.iter_mut().zip(&outcome.samples) {
-                *standing &= sample.status != Status::AlreadyMet
-                    && sample.broken_by.as_deref() != Some(stage);
+                *standing &= sample.broken_by.as_deref() != Some(stage);
             }
-            let key = format!("aa_{name}_after_{key}");
+            let key = format!("aa_{name}_after_{stage}");
             if !peer.has(&key) {
                 continue;
             }
             let official = peer.verdicts(&key);
             println!("{network} {key}: ours {} official {}", count(&standing), count(&official));
         }
+        println!("{:?}", begun.elapsed());
+        let official = peer.verdicts(&format!("aa_{name}_robust"));
+        let same = robust(&outcome).iter().zip(&official).filter(|(a, b)| a == b).count();
+        assert!(same * 100 >= samples * 99 - 100, "{network} {name}: {same} of {samples} agree");
     }
 }
 
 #[test]
 #[ignore = "an experiment"]
-fn seeds() {
+fn fab_distances() {
+    for (name, count) in [("mnist_at", 64), ("mnist_std", 72)] {
+        let peer = peer(name).unwrap();
+        let passes = Passes::new(&Device::flex()).unwrap();
+        let model = peer.classifier();
+        let oracle = WhiteBox::new(&model, &passes);
+        let goal = Goal::Untargeted(peer.labels[..count].to_vec());
+        let attack = Attack::Gradient(Box::new(duress_attacks::FabT::autoattack(9)));
+        let begun = std::time::Instant::now();
+        let problem =
+            Problem::nearest(Oracle::Gradients(&oracle), peer.rows(count), goal, Norm::L2).unwrap();
+        let outcome = run(&attack, &problem).unwrap();
+        println!("{name} {:?}", begun.elapsed());
+        let text: Vec<String> =
+            outcome.samples.iter().map(|sample| format!("{:.5}", sample.distance)).collect();
+        std::fs::write(format!("/tmp/ours_fab_{name}.txt"), text.join("\n")).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "an experiment"]
+fn squares() {
     let peer = peer("mnist_at").unwrap();
     let passes = Passes::new(&Device::flex()).unwrap();
     let model = peer.classifier();
     let oracle = WhiteBox::new(&model, &passes);
-    for seed in 0..6 {
-        let goal = Goal::Untargeted(peer.labels[..64].to_vec());
-        let threat = Threat::new(Norm::L2, 2.0).unwrap();
-        let attack = Attack::Gradient(Box::new(Apgd::paper()));
-        let problem = Problem::new(Oracle::Gradients(&oracle), peer.rows(64), goal, threat)
-            .with_seed(duress_core::Seed(seed));
-        println!("seed {seed}: {}", run(&attack, &problem).unwrap().count(Status::Survived));
+    for (norm, radius) in [(Norm::L2, 2.0), (Norm::L1, 20.0)] {
+        for seed in 0..2 {
+            let goal = Goal::Untargeted(peer.labels[..64].to_vec());
+            let threat = Threat::new(norm, radius).unwrap();
+            let square = duress_attacks::Square { queries: 2000, ..duress_attacks::Square::autoattack() };
+            let attack = Attack::Score(Box::new(square));
+            let problem = Problem::new(Oracle::Gradients(&oracle), peer.rows(64), goal, threat).with_seed(duress_core::Seed(seed));
+            let outcome = run(&attack, &problem).unwrap();
+            let left: Vec<_> = outcome.samples.iter().filter(|s| s.status == Status::Survived).map(|s| s.id).collect();
+            println!("{norm} seed {seed}: {} {left:?}", left.len());
+        }
     }
 }

@@ -47,6 +47,8 @@ pub(crate) fn attack(model: &str, name: &str, epsilon: f64, left: u64) -> Row {
         norm: Norm::Linf,
         epsilon,
         budget: None,
+        surrogate: None,
+        stages: Vec::new(),
         clean_correct: 90,
         robust_correct: left,
         adversarial_loss: Some(1.0),

@@ -3,7 +3,7 @@ mod fault;
 
 use std::collections::BTreeMap;
 
-use duress_core::Norm;
+use duress_core::{Norm, Stage};
 use serde::{Deserialize, Serialize};
 
 /// Raised when a field changes its meaning.
@@ -82,13 +82,21 @@ pub enum Measured {
         epsilon: f64,
         /// Most queries on each sample.
         budget: Option<u64>,
+        /// The model whose gradients made the examples, where this is a transfer attack.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        surrogate: Option<String>,
+        /// What each member of a suite was given and broke, in their order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        stages: Vec<Stage>,
         /// Samples classified correctly without an adversary.
         clean_correct: u64,
         /// Of these, the samples the attack did not break.
         robust_correct: u64,
-        /// Mean cross-entropy at the returned points of all samples.
+        /// Mean cross-entropy at the returned points of all samples; `None` where a sample has no
+        /// such point.
         adversarial_loss: Option<f64>,
-        /// Median distance of the broken samples, in the norm.
+        /// Median distance of the points that met the goal, in the norm: those in the ball, or for
+        /// a search of the nearest point all that it found.
         median_distance: Option<f64>,
     },
     /// The worst case over all attacks of the norm, sample by sample.
@@ -169,7 +177,7 @@ pub struct SampleRow {
     pub clean_correct: bool,
     /// Whether it is correct and was not broken (or is certified at a radius above 0).
     pub robust: bool,
-    /// The attack that broke it first.
+    /// The attack that broke it first; in a suite, `suite/member`.
     pub broken_by: Option<String>,
     /// Distance at which it was broken, in the norm.
     pub distance: Option<f64>,

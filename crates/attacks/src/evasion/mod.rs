@@ -4,6 +4,7 @@ pub mod gradient;
 pub mod minimum;
 pub mod noise;
 pub mod score;
+pub mod suites;
 
 pub use apgd::{Apgd, ApgdT};
 pub use gradient::{Fgm, Pgd};

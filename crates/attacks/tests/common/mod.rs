@@ -4,7 +4,7 @@ pub mod peers;
 pub mod recorder;
 
 use burn::prelude::*;
-use duress_attacks::find;
+use duress_attacks::{ATTACKS, Entry, find};
 use duress_core::{Attack, Classifier, Domain};
 
 /// Hyperparameters with which an attack runs in milliseconds, where its paper's do not. For tests
@@ -16,7 +16,13 @@ const QUICK: &[(&str, &str)] = &[
     ("fab", "steps = 10\nrestarts = 2"),
     ("fab-t", "steps = 10\nrestarts = 2\ntargets = 2"),
     ("square", "queries = 60"),
+    ("worst-of", "attacks = [{ name = 'fgm' }, { name = 'square', queries = 20 }]"),
 ];
+
+/// The table without the frozen suites, whose members are in it.
+pub fn open_entries() -> impl Iterator<Item = &'static Entry> {
+    ATTACKS.iter().filter(|entry| !entry.name.starts_with("autoattack"))
+}
 
 /// The attack of that name, quick.
 pub fn quick(name: &str) -> Attack {

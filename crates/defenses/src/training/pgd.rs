@@ -99,7 +99,8 @@ impl TrainingDefense for PgdTraining {
     }
 
     fn check(&self) -> duress_core::Result<()> {
-        let (norm, norms) = (self.norm, self.attack().norms());
+        let (norm, attack) = (self.norm, self.attack());
+        let norms = attack.norms();
         if !norms.contains(&norm) {
             let supported = norms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             return Err(Error::UnsupportedNorm { algorithm: ENTRY.name, norm, supported });

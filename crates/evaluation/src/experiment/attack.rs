@@ -18,6 +18,8 @@ pub struct AttackPlan {
     pub config: serde_json::Value,
     /// Most queries on each sample.
     pub budget: Option<u64>,
+    /// The model that the adversary has in place of the attacked one: a transfer attack.
+    pub surrogate: Option<String>,
 }
 
 impl AttackPlan {
@@ -34,6 +36,7 @@ const RESERVED: [&str; 3] = ["clean", "none", "worst-case"];
 pub(super) fn check_all(
     tables: Vec<toml::Table>,
     threats: &[ThreatPlan],
+    models: &[&str],
 ) -> Result<Vec<AttackPlan>, String> {
     let mut plans: Vec<AttackPlan> = Vec::new();
     for mut table in tables {
@@ -57,10 +60,25 @@ pub(super) fn check_all(
             Some(toml::Value::Integer(budget)) if budget >= 0 => Some(budget as u64),
             Some(other) => return Err(at(&format!("`budget` must be at least 0, got {other}"))),
         };
+        let surrogate = match table.remove("surrogate") {
+            None => None,
+            Some(toml::Value::String(name)) if models.contains(&name.as_str()) => Some(name),
+            Some(toml::Value::String(name)) => {
+                let known = models.join(", ");
+                return Err(at(&format!("`surrogate`: no [[model]] `{name}`; known: {known}")));
+            }
+            Some(other) => {
+                return Err(at(&format!("`surrogate` must be a string, got {other}")));
+            }
+        };
+        if surrogate.is_some() && models.len() == 1 {
+            return Err(at("`surrogate` needs a second [[model]] to hand the examples to"));
+        }
         let config = effective((entry.defaults)(), &table);
         let attack = (entry.parse)(table).map_err(|error| at(&error.to_string()))?;
-        if !threats.is_empty() && !threats.iter().any(|threat| entry.norms.contains(&threat.norm)) {
-            let norms: Vec<_> = entry.norms.iter().map(ToString::to_string).collect();
+        let norms = attack.algorithm().norms();
+        if !threats.is_empty() && !threats.iter().any(|threat| norms.contains(&threat.norm)) {
+            let norms: Vec<_> = norms.iter().map(ToString::to_string).collect();
             let threats: Vec<_> = threats.iter().map(|threat| threat.norm.to_string()).collect();
             return Err(at(&format!(
                 "it supports {}, the threats are {}",
@@ -68,10 +86,13 @@ pub(super) fn check_all(
                 threats.join(", ")
             )));
         }
+        if budget.is_some() && matches!(attack, Attack::Suite(_)) {
+            return Err(at("`budget` is for one attack, not for a suite"));
+        }
         if plans.iter().any(|plan| plan.label == label) {
             return Err(at(&format!("a second `{label}`; give it a `label` of its own")));
         }
-        plans.push(AttackPlan { label, name: entry.name, attack, config, budget });
+        plans.push(AttackPlan { label, name: entry.name, attack, config, budget, surrogate });
     }
     Ok(plans)
 }

@@ -138,7 +138,7 @@ impl Experiment {
         }
         let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
         let threats = threat::check_all(file.threat)?;
-        let attacks = attack::check_all(file.attack, &threats)?;
+        let attacks = attack::check_all(file.attack, &threats, &names)?;
         let certifiers = certifier::check_all(file.certify, &names)?;
         if attacks.is_empty() != threats.is_empty() {
             return Err("[[attack]] and [[threat]] need each other".into());

@@ -1,17 +1,16 @@
 //! Attacks one model under every threat, and takes the worst case sample by sample.
 use std::collections::{BTreeMap, HashMap};
 
-use burn::prelude::*;
-use duress_core::{Goal, Norm, Oracle, Outcome, Problem, Sample, Status, Threat, host, run};
+use duress_core::{Norm, Sample, Status};
 use duress_metrics::{Summary, quantile};
 
-use super::build::BATCH;
-use super::phase::Phase;
+use super::attacked::{Attacked, Question};
+use super::parts::Parts;
 use super::{Built, Cost, Journal, Runner};
+use crate::Result;
 use crate::experiment::{AttackPlan, ThreatPlan};
 use crate::row::{Measured, SampleRow};
 use crate::run::transfer::Adversarial;
-use crate::{Result, short};
 
 /// How a sample was broken: by which attack, and where.
 struct Break {
@@ -19,10 +18,21 @@ struct Break {
     distance: f64,
 }
 
+/// The searches of the nearest point of one model and norm, by label: each answers for all radii,
+/// and each of its rows states what the one search cost.
+type Nearest = HashMap<String, Attacked>;
+
 impl Runner<'_> {
-    pub(super) fn attack(&self, model: &Built, journal: &mut Journal) -> Result<()> {
+    /// Attacks `model`; `models` holds the surrogates.
+    pub(super) fn attack(
+        &self,
+        model: &Built,
+        models: &[Built],
+        journal: &mut Journal,
+    ) -> Result<()> {
         for threat in &self.experiment.threats {
             let mut broken: HashMap<u64, Break> = HashMap::new();
+            let mut nearest = Nearest::new();
             for epsilon in &threat.epsilons {
                 let epsilon = epsilon.get();
                 let attacks: Vec<&AttackPlan> = self
@@ -30,9 +40,15 @@ impl Runner<'_> {
                     .attacks
                     .iter()
                     .filter(|plan| plan.supports(threat.norm))
+                    .filter(|plan| plan.surrogate.as_deref() != Some(model.name.as_str()))
                     .collect();
                 for plan in &attacks {
-                    self.one(model, threat, epsilon, plan, journal)?;
+                    let surrogate = plan
+                        .surrogate
+                        .as_ref()
+                        .and_then(|name| models.iter().find(|other| other.name == *name));
+                    let models = (model, surrogate);
+                    self.one(models, threat, epsilon, plan, &mut nearest, journal)?;
                 }
                 self.worst_case(model, threat, epsilon, &attacks, &mut broken, journal)?;
             }
@@ -43,92 +59,97 @@ impl Runner<'_> {
     /// One attack at one radius on all test samples.
     fn one(
         &self,
-        model: &Built,
+        (model, surrogate): (&Built, Option<&Built>),
         threat: &ThreatPlan,
         epsilon: f64,
         plan: &AttackPlan,
+        nearest: &mut Nearest,
         journal: &mut Journal,
     ) -> Result<()> {
-        let key = attack_key(&model.name, &plan.label, threat.norm, epsilon);
+        let norm = threat.norm;
+        let key = attack_key(&model.name, &plan.label, norm, epsilon);
         if journal.has(&key) {
             return Ok(());
         }
+        let test = &self.data.test;
+        let question = Question::of(plan, epsilon);
+        let parts = Parts::of(
+            journal,
+            &match question {
+                Question::Within(_) => key.clone(),
+                Question::Nearest => format!("{}/{}/{norm}/nearest", model.name, plan.label),
+            },
+        );
         let mut cost = Cost::begin();
-        let (test, device) = (&self.data.test, self.context.passes.device());
-        let mut samples: Vec<Sample> = Vec::with_capacity(test.len());
-        let mut rows: Vec<Tensor<2>> = Vec::new();
-        let what = format!("{}: {} at {} {}", model.name, plan.label, threat.norm, short(epsilon));
-        let attempts = u64::from(plan.attack.algorithm().restarts().max(1));
-        let phase = Phase::begin(self.context.observer, &what, test.len() as u64 * attempts);
-        for batch in test.batches(BATCH) {
-            let outcome: Outcome = model.with_oracle(self.context.passes, |oracle| {
-                let problem = Problem::new(
-                    Oracle::Gradients(oracle),
-                    batch.rows(device),
-                    Goal::Untargeted(batch.labels.to_vec()),
-                    Threat::new(threat.norm, epsilon)?,
-                )
-                .with_ids(batch.ids.to_vec())
-                .with_seed(self.experiment.seed)
-                .with_budget(plan.budget)
-                .with_progress(&phase);
-                run(&plan.attack, &problem)
-            })?;
-            samples.extend(outcome.samples);
-            rows.push(outcome.rows);
-        }
-        drop(phase);
+        let search = || self.attacked(model, surrogate, plan, norm, question, &parts);
+        let (attacked, distances) = match question {
+            Question::Within(_) => {
+                let attacked = search()?;
+                let distances = distances(&attacked.samples);
+                (attacked, distances)
+            }
+            Question::Nearest => {
+                if !nearest.contains_key(&plan.label) {
+                    nearest.insert(plan.label.clone(), search()?);
+                }
+                let found = &nearest[&plan.label];
+                (found.within(epsilon, test.values()), distances(&found.samples))
+            }
+        };
+        let Attacked { samples, rows, stages, seconds, .. } = attacked;
+        cost.seconds = Some(seconds);
         let count = |status| samples.iter().filter(|sample| sample.status == status).count() as u64;
         let robust = count(Status::Survived);
         let losses: Vec<f64> = samples.iter().filter_map(|sample| sample.loss).collect();
-        let distances: Vec<f64> = samples
-            .iter()
-            .filter(|sample| sample.status == Status::Broken)
-            .map(|sample| sample.distance)
-            .collect();
+        let complete = losses.len() == samples.len();
         cost.forwards = samples.iter().map(|sample| sample.forwards).sum();
         cost.backwards = samples.iter().map(|sample| sample.backwards).sum();
         let measured = Measured::Attack {
             attack: plan.label.clone(),
             algorithm: plan.name.into(),
             config: plan.config.clone(),
-            norm: threat.norm,
+            norm,
             epsilon,
             budget: plan.budget,
+            surrogate: plan.surrogate.clone(),
+            stages: if stages.len() > 1 { stages } else { Vec::new() },
             clean_correct: robust + count(Status::Broken),
             robust_correct: robust,
-            adversarial_loss: Summary::of(&losses)?.map(|summary| summary.mean),
+            adversarial_loss: if complete {
+                Summary::of(&losses)?.map(|summary| summary.mean)
+            } else {
+                None
+            },
             median_distance: quantile(&distances, 0.5)?,
         };
         if same(epsilon, threat.headline()) {
-            let values = host::floats(Tensor::cat(rows, 0))?;
-            Adversarial { key: &key, test, values: &values }.save(journal.folder())?;
+            Adversarial { key: &key, test, values: &rows }.save(journal.folder())?;
         }
-        let lines: Vec<SampleRow> = samples
-            .iter()
-            .map(|sample| SampleRow {
-                key: key.clone(),
-                model: model.name.clone(),
-                attack: plan.label.clone(),
-                norm: threat.norm,
-                epsilon,
-                index: sample.id,
-                label: sample.label,
-                predicted: Some(sample.clean_prediction),
-                confidence: sample.clean_confidence,
-                clean_correct: sample.status != Status::AlreadyMet,
-                robust: sample.status == Status::Survived,
-                broken_by: (sample.status == Status::Broken).then(|| plan.label.clone()),
-                distance: (sample.status == Status::Broken).then_some(sample.distance),
-                adversarial: Some(sample.prediction),
-                adversarial_confidence: sample.confidence,
-                queries: sample.forwards,
-                gradients: sample.backwards,
-            })
-            .collect();
-        let row = self.row(key, model, &cost, measured);
+        let line = |sample: &Sample| SampleRow {
+            key: key.clone(),
+            model: model.name.clone(),
+            attack: plan.label.clone(),
+            norm,
+            epsilon,
+            index: sample.id,
+            label: sample.label,
+            predicted: Some(sample.clean_prediction),
+            confidence: sample.clean_confidence,
+            clean_correct: sample.status != Status::AlreadyMet,
+            robust: sample.status == Status::Survived,
+            broken_by: sample.broken_by.clone(),
+            distance: (sample.status == Status::Broken).then_some(sample.distance),
+            adversarial: Some(sample.prediction),
+            adversarial_confidence: sample.confidence,
+            queries: sample.forwards,
+            gradients: sample.backwards,
+        };
+        let lines: Vec<SampleRow> = samples.iter().map(line).collect();
+        let row = self.row(key.clone(), model, &cost, measured);
         self.context.observer.row(&row);
-        journal.append(row, &lines)
+        journal.append(row, &lines)?;
+        let last = threat.epsilons.last().is_some_and(|last| same(last.get(), epsilon));
+        if last || matches!(question, Question::Within(_)) { parts.clear() } else { Ok(()) }
     }
 
     /// The worst case over `attacks` at this radius and the smaller ones, whose points are in
@@ -206,6 +227,12 @@ impl Runner<'_> {
         self.context.observer.row(&row);
         journal.append(row, &lines)
     }
+}
+
+/// How far the points lie that met the goal.
+fn distances(samples: &[Sample]) -> Vec<f64> {
+    let broken = samples.iter().filter(|sample| sample.status == Status::Broken);
+    broken.map(|sample| sample.distance).collect()
 }
 
 /// Whether two radii are the same number, as read from the same file.

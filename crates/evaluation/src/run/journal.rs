@@ -223,7 +223,7 @@ fn clear(folder: &Path) -> Result<()> {
         let path = folder.join(name);
         gone(&path, fs::remove_file(&path))?;
     }
-    for name in ["adversarial", "pictures"] {
+    for name in ["adversarial", "pictures", super::parts::PARTS] {
         let path = folder.join(name);
         gone(&path, fs::remove_dir_all(&path))?;
     }

@@ -1,10 +1,12 @@
 //! Runs an experiment: trains, attacks, certifies, and writes rows as it goes.
 mod attack;
+mod attacked;
 mod build;
 mod certify;
 mod data;
 mod journal;
 mod lines;
+mod parts;
 mod phase;
 mod preflight;
 mod transfer;
@@ -94,13 +96,21 @@ pub fn run(experiment: &Experiment, context: &Context<'_>) -> Result<Summary> {
     let mut journal = Journal::open(&context.out, &runner.identity(), context.fresh)?;
     runner.keep_clean_rows(&journal)?;
     let mut models: Vec<Built> = Vec::new();
-    for plan in &experiment.models {
-        let built = runner.build(plan, &models, &mut journal)?;
-        runner.attack(&built, &mut journal)?;
-        runner.certify(&built, &mut journal)?;
-        runner.contradictions(&built, &journal)?;
+    // A surrogate must be there before the models that its examples are handed to.
+    if experiment.attacks.iter().any(|plan| plan.surrogate.is_some()) {
+        for plan in &experiment.models {
+            models.push(runner.build(plan, &models, &mut journal)?);
+        }
+    }
+    for (index, plan) in experiment.models.iter().enumerate() {
+        if index == models.len() {
+            models.push(runner.build(plan, &models, &mut journal)?);
+        }
+        let built = &models[index];
+        runner.attack(built, &models, &mut journal)?;
+        runner.certify(built, &mut journal)?;
+        runner.contradictions(built, &journal)?;
         context.observer.model_done(journal.rows(), &built.name);
-        models.push(built);
     }
     if experiment.transfer {
         runner.transfer(&models, &mut journal)?;
@@ -119,13 +129,15 @@ struct Runner<'a> {
 /// What a measurement cost.
 struct Cost {
     begun: Instant,
+    /// Where the clock since `begun` is not what it took.
+    seconds: Option<f64>,
     forwards: u64,
     backwards: u64,
 }
 
 impl Cost {
     fn begin() -> Self {
-        Self { begun: Instant::now(), forwards: 0, backwards: 0 }
+        Self { begun: Instant::now(), seconds: None, forwards: 0, backwards: 0 }
     }
 }
 
@@ -161,7 +173,7 @@ impl Runner<'_> {
             seed: self.experiment.seed.0,
             device: self.context.device.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
-            seconds: cost.begun.elapsed().as_secs_f64(),
+            seconds: cost.seconds.unwrap_or_else(|| cost.begun.elapsed().as_secs_f64()),
             forwards: cost.forwards,
             backwards: cost.backwards,
             measured,

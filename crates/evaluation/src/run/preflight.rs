@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::prelude::*;
-use duress_core::{Classifier, Domain, Setting};
+use duress_core::{Classifier, Domain, Reach, Setting};
 use duress_models::{Architecture, Model, Recipe};
 
 use super::Runner;
@@ -74,9 +74,25 @@ impl Runner<'_> {
         let setting =
             Setting { domain: test.domain(), classes: test.class_names().len(), targeted: false };
         for plan in &self.experiment.attacks {
-            let checked = plan.attack.algorithm().check(&setting);
-            checked
-                .map_err(|error| self.fault(&format!("[[attack]] `{}`: {error}", plan.label)))?;
+            let at = |reason: &str| self.fault(&format!("[[attack]] `{}`: {reason}", plan.label));
+            let algorithm = plan.attack.algorithm();
+            algorithm.check(&setting).map_err(|error| at(&error.to_string()))?;
+            if algorithm.reach() != Reach::Box {
+                continue;
+            }
+            let threats = self.experiment.threats.iter().filter(|one| plan.supports(one.norm));
+            for threat in threats {
+                let needed = test.domain().diameter(threat.norm);
+                let small = threat.epsilons.iter().find(|one| one.get() < needed * (1.0 - 1e-9));
+                if let Some(epsilon) = small {
+                    return Err(at(&format!(
+                        "it moves anywhere in the box, so its [[threat]] must hold the box: \
+                         {} epsilon {needed} or more, got {}",
+                        threat.norm,
+                        epsilon.get()
+                    )));
+                }
+            }
         }
         Ok(())
     }

@@ -1,0 +1,209 @@
+//! One attack on all test samples, stage by stage and batch by batch.
+use std::time::Instant;
+
+use burn::prelude::*;
+use duress_core::{
+    Attack, Goal, GradientOracle, Norm, Oracle, Problem, Progress, Reach, Sample, Stage, Status,
+    Threat, host, run,
+};
+
+use super::build::BATCH;
+use super::parts::{Part, Parts};
+use super::phase::Phase;
+use super::{Built, Runner};
+use crate::experiment::AttackPlan;
+use crate::{Result, short};
+
+/// What an attack left of the test samples, in their order.
+#[derive(Clone, Debug)]
+pub(super) struct Attacked {
+    pub(super) samples: Vec<Sample>,
+    /// The returned rows, `F` values each.
+    pub(super) rows: Vec<f32>,
+    features: usize,
+    /// Wall-clock seconds of all parts, those of earlier starts included.
+    pub(super) seconds: f64,
+    /// One entry a member of a suite; one for any other attack.
+    pub(super) stages: Vec<Stage>,
+}
+
+/// What is asked of the attack.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Question {
+    /// A point in the ball of this radius.
+    Within(f64),
+    /// The nearest point.
+    Nearest,
+}
+
+impl Question {
+    /// A search of the nearest point answers for all radii at once.
+    pub(super) fn of(plan: &AttackPlan, epsilon: f64) -> Self {
+        let suite = matches!(plan.attack, Attack::Suite(_));
+        match plan.attack.algorithm().reach() {
+            Reach::Nearest if !suite => Question::Nearest,
+            _ => Question::Within(epsilon),
+        }
+    }
+}
+
+impl Runner<'_> {
+    /// Runs a plan on all test samples, from where an earlier start of the run left off.
+    pub(super) fn attacked(
+        &self,
+        model: &Built,
+        surrogate: Option<&Built>,
+        plan: &AttackPlan,
+        norm: Norm,
+        question: Question,
+        parts: &Parts,
+    ) -> Result<Attacked> {
+        let test = &self.data.test;
+        let radius = match question {
+            Question::Within(epsilon) => format!("{norm} {}", short(epsilon)),
+            Question::Nearest => format!("{norm}, nearest"),
+        };
+        let what = format!("{}: {} at {radius}", model.name, plan.label);
+        let members = plan.attack.stages(norm);
+        let attempts = test.len() as u64 * plan.attack.attempts(norm);
+        let phase = Phase::begin(self.context.observer, &what, attempts);
+        let mut all = Attacked {
+            samples: Vec::new(),
+            rows: test.values().to_vec(),
+            features: test.features(),
+            seconds: 0.0,
+            stages: Vec::new(),
+        };
+        let mut open: Vec<usize> = (0..test.len()).collect();
+        for (stage, (label, attack)) in members.iter().enumerate() {
+            let label = match &plan.attack {
+                Attack::Suite(_) => format!("{}/{label}", plan.label),
+                _ => plan.label.clone(),
+            };
+            let given = open.len();
+            let size = if attack.algorithm().joint() { open.len().max(1) } else { BATCH };
+            for (batch, positions) in open.chunks(size).enumerate() {
+                let part = parts.get((stage, batch), || {
+                    self.part(model, surrogate, plan, (attack, positions), norm, question, &phase)
+                })?;
+                all.take(positions, part, &label, stage == 0);
+            }
+            open.retain(|&position| all.samples[position].status == Status::Survived);
+            let skipped = (test.len() - given) as u64;
+            phase.advance(skipped * u64::from(attack.algorithm().restarts().max(1)));
+            let by = |sample: &&Sample| sample.broken_by.as_ref() == Some(&label);
+            let broken = all.samples.iter().filter(by).count();
+            let given = if stage == 0 {
+                all.samples.iter().filter(|one| one.status != Status::AlreadyMet).count()
+            } else {
+                given
+            };
+            all.stages.push(Stage { label, given, broken });
+        }
+        Ok(all)
+    }
+
+    /// One batch of one stage.
+    #[expect(clippy::too_many_arguments, reason = "all of a problem, none of it twice")]
+    fn part(
+        &self,
+        model: &Built,
+        surrogate: Option<&Built>,
+        plan: &AttackPlan,
+        (attack, positions): (&Attack, &[usize]),
+        norm: Norm,
+        question: Question,
+        phase: &Phase<'_>,
+    ) -> Result<Part> {
+        let begun = Instant::now();
+        let (test, passes) = (&self.data.test, self.context.passes);
+        let features = test.features();
+        let values: Vec<f32> = positions
+            .iter()
+            .flat_map(|&position| &test.values()[position * features..][..features])
+            .copied()
+            .collect();
+        let shape = [positions.len(), features];
+        let rows = Tensor::from_data(TensorData::new(values, shape), passes.device());
+        let goal = Goal::Untargeted(positions.iter().map(|&at| test.label(at)).collect());
+        let ids = positions.iter().map(|&position| test.ids()[position]).collect();
+        let attempt = |own: &dyn GradientOracle, judge: Option<&dyn GradientOracle>| {
+            let oracle = Oracle::Gradients(own);
+            let problem = match question {
+                Question::Within(epsilon) => {
+                    Problem::new(oracle, rows, goal, Threat::new(norm, epsilon)?)
+                }
+                Question::Nearest => Problem::nearest(oracle, rows, goal, norm)?,
+            };
+            let problem = problem
+                .with_ids(ids)
+                .with_seed(self.experiment.seed)
+                .with_budget(plan.budget)
+                .with_progress(phase);
+            match judge {
+                Some(judge) => run(attack, &problem.judged_by(Oracle::Gradients(judge))),
+                None => run(attack, &problem),
+            }
+        };
+        let outcome = match surrogate {
+            None => model.with_oracle(passes, |own| attempt(own, None)),
+            Some(surrogate) => surrogate.with_oracle(passes, |own| {
+                model.with_oracle(passes, |judge| attempt(own, Some(judge)))
+            }),
+        }?;
+        let rows = host::floats(outcome.rows)?;
+        Ok(Part { samples: outcome.samples, rows, seconds: begun.elapsed().as_secs_f64() })
+    }
+}
+
+impl Attacked {
+    /// Takes over what a stage found at `positions`: a break, or a better failing attempt.
+    fn take(&mut self, positions: &[usize], part: Part, label: &str, first: bool) {
+        let features = self.features;
+        self.seconds += part.seconds;
+        for (index, (&position, mut sample)) in positions.iter().zip(part.samples).enumerate() {
+            if sample.status == Status::Broken {
+                sample.broken_by = Some(label.to_owned());
+            }
+            let better = first || improves(&sample, &self.samples[position]);
+            if first {
+                self.samples.push(sample);
+            } else {
+                let old = &mut self.samples[position];
+                sample.forwards += old.forwards;
+                sample.backwards += old.backwards;
+                if better {
+                    *old = sample;
+                } else {
+                    (old.forwards, old.backwards) = (sample.forwards, sample.backwards);
+                }
+            }
+            if better {
+                let row = &part.rows[index * features..][..features];
+                self.rows[position * features..][..features].copy_from_slice(row);
+            }
+        }
+    }
+
+    /// What the search of the nearest point says about the ball of radius `epsilon`: points beyond
+    /// it count for nothing, and their samples end where they began.
+    pub(super) fn within(&self, epsilon: f64, clean: &[f32]) -> Self {
+        let mut ball = self.clone();
+        for (index, sample) in ball.samples.iter_mut().enumerate() {
+            if sample.status == Status::Broken && sample.distance > epsilon {
+                sample.status = Status::Survived;
+                sample.prediction = sample.clean_prediction;
+                sample.confidence = sample.clean_confidence;
+                (sample.loss, sample.broken_by) = (None, None);
+                let row = index * self.features..(index + 1) * self.features;
+                ball.rows[row.clone()].copy_from_slice(&clean[row]);
+            }
+        }
+        ball
+    }
+}
+
+/// Whether an attempt of a later stage replaces the one before it.
+fn improves(new: &Sample, old: &Sample) -> bool {
+    new.status == Status::Broken || matches!((new.loss, old.loss), (Some(a), Some(b)) if a > b)
+}
