@@ -2,6 +2,7 @@
 //!
 //! [`ATTACKS`] lists them; an entry says what an attack needs and how to read its hyperparameters.
 pub mod evasion;
+pub mod image;
 pub mod losses;
 mod table;
 
