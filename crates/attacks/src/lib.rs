@@ -6,6 +6,8 @@ pub mod image;
 pub mod losses;
 mod table;
 
-pub use evasion::{Ddn, Fgm, GaussianNoise, Pgd, UniformNoise};
+pub use evasion::{
+    Ddn, Fgm, FgsmRs, GaussianNoise, IterativeFgsm, KlPgd, Pgd, RFgsm, UniformNoise,
+};
 pub use losses::{Divergence, LossKind, RivalLogit, RivalMargin, TargetedDlr};
 pub use table::{ATTACKS, Entry, find};

@@ -27,11 +27,22 @@ pub struct Entry {
 
 /// Every attack, in alphabetical order.
 pub const ATTACKS: &[Entry] = &[
+    by_gradient::BIM,
     minimum::DDN,
+    by_gradient::DI_FGSM,
     by_gradient::FGM,
+    by_gradient::FGSM_RS,
     noise::GAUSSIAN_NOISE,
+    by_gradient::KL_PGD,
+    by_gradient::MI_FGSM,
+    by_gradient::NI_FGSM,
     by_gradient::PGD,
+    by_gradient::R_FGSM,
+    by_gradient::SI_NI_FGSM,
+    by_gradient::TI_FGSM,
     noise::UNIFORM_NOISE,
+    by_gradient::VMI_FGSM,
+    by_gradient::VNI_FGSM,
 ];
 
 /// The entry called `name`.
@@ -53,7 +64,7 @@ impl Entry {
         self.expect((0.0..=1.0).contains(&value), field, "between 0 and 1", value)
     }
 
-    fn expect(
+    pub(crate) fn expect(
         &self,
         holds: bool,
         field: &'static str,

@@ -6,7 +6,17 @@ use duress_core::{Attack, Classifier, Domain};
 
 /// Hyperparameters with which an attack runs in milliseconds, where its paper's do not. For tests
 /// of contracts, which hold for any.
-const QUICK: &[(&str, &str)] = &[("ddn", "steps = 20")];
+const QUICK: &[(&str, &str)] = &[
+    ("bim", "steps = 4\nstep_size = 0.4"),
+    ("ddn", "steps = 20"),
+    ("di-fgsm", "steps = 4\nstep_size = 0.4"),
+    ("mi-fgsm", "steps = 4\nstep_size = 0.4"),
+    ("ni-fgsm", "steps = 4\nstep_size = 0.4"),
+    ("si-ni-fgsm", "steps = 4\nstep_size = 0.4\nscales = 2"),
+    ("ti-fgsm", "steps = 4\nstep_size = 0.4\nkernel_size = 3"),
+    ("vmi-fgsm", "steps = 3\nstep_size = 0.4\nneighbors = 2"),
+    ("vni-fgsm", "steps = 3\nstep_size = 0.4\nneighbors = 2"),
+];
 
 /// The attack of that name, quick.
 pub fn quick(name: &str) -> Attack {
