@@ -1,7 +1,7 @@
 //! Rotation, scale and shift of pictures.
 use burn::prelude::*;
 
-use super::{grid, sample_bilinear, together};
+use super::{grid, sample_bilinear};
 
 /// How each sample's picture moves; every field `[N, 1]`.
 #[derive(Clone, Debug)]
@@ -33,7 +33,6 @@ pub fn warp_affine(rows: Tensor<2>, shape: [usize; 3], motion: &Affine) -> Tenso
     let (middle_y, middle_x) = ((height - 1) as f64 / 2.0, (width - 1) as f64 / 2.0);
     let (y, x) = grid([height, width], &rows.device().inner());
     let Affine { angle, scale, down, right } = motion.clone();
-    let [angle, scale, down, right, y, x] = together([angle, scale, down, right, y, x]);
     // Where the pixel was before it moved: shift, turn and scale undone.
     let (y, x) = (y - middle_y - down, x - middle_x - right);
     let (sine, cosine) = (angle.clone().sin(), angle.cos());

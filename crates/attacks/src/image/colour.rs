@@ -3,15 +3,12 @@
 //! Smith. *Color Gamut Transform Pairs.* SIGGRAPH 1978 (the HSV cone).
 use burn::prelude::*;
 
-use super::together;
-
 /// The pictures `[N, 3 · H · W]` with their hues turned by `angle` `[N, 1]` radians (a third of a
 /// turn takes red to green).
 ///
 /// Grey pixels have no hue and do not change.
 #[must_use]
 pub fn rotate_hue(rows: Tensor<2>, angle: Tensor<2>) -> Tensor<2> {
-    let [rows, angle] = together([rows, angle]);
     let Cone { red, green, blue, value, chroma, safe } = Cone::of(&rows);
     let is_red = red.clone().inner().equal(value.clone().inner());
     let is_green = green.clone().inner().equal(value.clone().inner());
@@ -22,7 +19,7 @@ pub fn rotate_hue(rows: Tensor<2>, angle: Tensor<2>) -> Tensor<2> {
     let hue = hue + angle * (3.0 / std::f64::consts::PI);
     let plane = |offset: f64| {
         let place = hue.clone() + offset;
-        let [turns, place] = together([(place.clone().inner() / 6.0).floor(), place]);
+        let turns = (place.clone().inner() / 6.0).floor();
         let place = place - turns * 6.0;
         let share = place.clone().min_pair(-place + 4.0).clamp(0.0, 1.0);
         value.clone() - chroma.clone() * share
@@ -34,7 +31,6 @@ pub fn rotate_hue(rows: Tensor<2>, angle: Tensor<2>) -> Tensor<2> {
 /// full saturation. Hue and value stay.
 #[must_use]
 pub fn scale_saturation(rows: Tensor<2>, factor: Tensor<2>) -> Tensor<2> {
-    let [rows, factor] = together([rows, factor]);
     let Cone { red, green, blue, value, safe, .. } = Cone::of(&rows);
     let full = value.clone() / safe;
     let factor = factor.expand(full.dims()).min_pair(full);

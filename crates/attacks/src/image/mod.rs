@@ -16,11 +16,6 @@ pub use sampling::sample_bilinear;
 
 use burn::prelude::*;
 
-/// The tensors on the tape if any of them is: burn does not mix the two.
-fn together<const P: usize>(tensors: [Tensor<2>; P]) -> [Tensor<2>; P] {
-    if tensors.iter().any(Tensor::is_autodiff) { tensors.map(Tensor::autodiff) } else { tensors }
-}
-
 /// Row and column of each pixel of a picture, both `[1, height · width]`.
 fn grid([height, width]: [usize; 2], device: &Device) -> (Tensor<2>, Tensor<2>) {
     let values = |of: &dyn Fn(usize) -> usize| {

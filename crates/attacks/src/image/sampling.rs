@@ -1,8 +1,6 @@
 //! Pictures between their pixels.
 use burn::prelude::*;
 
-use super::together;
-
 /// The pictures `[N, C · H · W]` at the points with rows `y` and columns `x` `[N, P]`, by bilinear
 /// interpolation; pixels outside the picture are zero. `[N, C · P]`.
 #[must_use]
@@ -18,8 +16,7 @@ pub fn sample_bilinear(
     }
     // The corner above and to the left does not move with a small change of the point.
     let (top, left) = (y.clone().inner().floor(), x.clone().inner().floor());
-    let [rows, y, x, above, before] = together([rows, y, x, top.clone(), left.clone()]);
-    let (down, right) = (y - above, x - before);
+    let (down, right) = (y - top.clone(), x - left.clone());
     let planes = rows.reshape([count, channels, height * width]);
     let mut total: Option<Tensor<3>> = None;
     for (below, after) in [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)] {

@@ -53,9 +53,9 @@ use probe::{Probe, probe};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IterativeFgsm {
-    /// Name of the table's entry whose defaults these are.
+    /// Name in reports: that of the table's entry with these defaults, unless changed.
     #[serde(skip)]
-    name: &'static str,
+    pub name: &'static str,
     /// Steps on each sample.
     pub steps: usize,
     /// Length of a step, as a fraction of the radius.
