@@ -7,7 +7,8 @@ pub mod losses;
 mod table;
 
 pub use evasion::{
-    Ddn, Fgm, FgsmRs, GaussianNoise, IterativeFgsm, KlPgd, Pgd, RFgsm, UniformNoise,
+    Component, Composite, Ddn, Fgm, FgsmRs, GaussianNoise, IterativeFgsm, KlPgd, Order, Pgd, RFgsm,
+    UniformNoise,
 };
 pub use losses::{Divergence, LossKind, RivalLogit, RivalMargin, TargetedDlr};
 pub use table::{ATTACKS, Entry, find};

@@ -28,6 +28,7 @@ pub struct Entry {
 /// Every attack, in alphabetical order.
 pub const ATTACKS: &[Entry] = &[
     by_gradient::BIM,
+    by_gradient::COMPOSITE,
     minimum::DDN,
     by_gradient::DI_FGSM,
     by_gradient::FGM,

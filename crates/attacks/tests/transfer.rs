@@ -282,7 +282,7 @@ fn passes_are_those_of_the_formula() {
             );
         }
         // Where another model judges, nobody looks.
-        let looks = if name == "kl-pgd" { 1 } else { 0 };
+        let looks = u64::from(name == "kl-pgd");
         for sample in run(&default_of(name), &problem.judged_by(white)).unwrap().samples {
             assert_eq!(
                 (sample.forwards, sample.backwards),

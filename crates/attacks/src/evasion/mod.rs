@@ -3,6 +3,6 @@ pub mod gradient;
 pub mod minimum;
 pub mod noise;
 
-pub use gradient::{Fgm, FgsmRs, IterativeFgsm, KlPgd, Pgd, RFgsm};
+pub use gradient::{Component, Composite, Fgm, FgsmRs, IterativeFgsm, KlPgd, Order, Pgd, RFgsm};
 pub use minimum::Ddn;
 pub use noise::{GaussianNoise, UniformNoise};

@@ -1,4 +1,5 @@
 //! Attacks of a fixed budget that follow the input gradient.
+mod composite;
 mod fgm;
 mod fgsm_rs;
 mod iterative;
@@ -8,6 +9,8 @@ mod pgd;
 mod r_fgsm;
 mod sparse;
 
+pub(crate) use composite::ENTRY as COMPOSITE;
+pub use composite::{Component, Composite, Order};
 pub(crate) use fgm::ENTRY as FGM;
 pub use fgm::Fgm;
 pub(crate) use fgsm_rs::ENTRY as FGSM_RS;
