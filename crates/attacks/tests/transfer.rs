@@ -110,9 +110,9 @@ fn two_steps_of_nesterov_by_hand() {
     let got = two_steps(IterativeFgsm::nesterov(), Norm::L2, 10.0_f64.sqrt());
     close(&got, &second_step(velocity));
 
-    // The slope is (−2.9, 1) at x₁ = (0.6, 0.6), and (−11.75, 1) at the point ahead: only there
-    // does its share exceed the first velocity of ¾.
-    let steep = Bowl::new([-59.0, 0.0]);
+    // The slope is (0, 1) at x₁ = (0.6, 0.6), (−2.25, 1) an L1-sized look-ahead on, and (−4.5, 1) at
+    // the point ahead: only there does its share exceed the first velocity of ¾.
+    let steep = Bowl::new([-30.0, 0.0]);
     for (attack, expected) in
         [(IterativeFgsm::momentum(), [0.7, 0.7]), (IterativeFgsm::nesterov(), [0.5, 0.7])]
     {
