@@ -23,7 +23,7 @@ fn attack(components: &[Component], order: Order) -> Composite {
         components: components.to_vec(),
         order,
         loss: LossKind::Margin,
-        ..Composite::paper()
+        ..Composite::random_order()
     }
 }
 
@@ -158,17 +158,42 @@ fn the_order_matters_and_each_sample_draws_its_own() {
     assert!((5..=35).contains(&first), "{first}");
 }
 
+/// The first feature ends at 0.21 or at 0.15: the order shows.
+#[test]
+fn a_scheduled_order_takes_another_in_each_round_and_no_sample_sees_another() {
+    let model = model(&[1.0; 4], Domain::image(1, 2, 2).unwrap());
+    let scheduled =
+        |rounds: usize| Composite { rounds, ..attack(&[Brightness, Contrast], Order::Scheduled) };
+    let lowest = |rounds: usize| {
+        let (rows, _) = try_all(&scheduled(rounds), &model, &PICTURE, 20).unwrap();
+        rows.chunks(4).map(|row| row[0] < 0.18).collect::<Vec<_>>()
+    };
+    let (one, two) = (lowest(1), lowest(2));
+    // With two components, the second round has the other order.
+    for (one, two) in one.iter().zip(&two) {
+        assert_ne!(one, two);
+    }
+    let alone = try_all(&scheduled(2), &model, &PICTURE, 1).unwrap().0;
+    let all = try_all(&scheduled(2), &model, &PICTURE, 20).unwrap().0;
+    assert_eq!(all[..4], alone);
+}
+
 #[test]
 fn passes_are_those_of_the_formula_and_immutable_features_stay() {
     let domain = Domain::image(3, 1, 2).unwrap().with_immutable(vec![0, 3]).unwrap();
     let model = model(&[1.0, 2.0, 3.0, -1.0, -2.0, 0.5], domain);
     let picture = [0.5, 0.4, 0.6, 0.3, 0.2, 0.9];
-    for (attack, components) in [(Composite::paper(), 6), (Composite::semantic(), 5)] {
+    for (attack, components, rounds, schedules) in [
+        (Composite::paper(), 6, 5, 5),
+        (Composite::semantic(), 5, 5, 5),
+        (Composite::random_order(), 6, 1, 0),
+    ] {
         let attack = Composite { loss: LossKind::Margin, ..attack };
         let (rows, samples) = try_all(&attack, &model, &picture, 3).unwrap();
         for sample in samples {
-            assert_eq!(sample.backwards, 10 * components);
-            assert_eq!(sample.forwards, 10 * components + components - 1);
+            let turns = rounds * components;
+            assert_eq!(sample.backwards, turns * 10 + schedules);
+            assert_eq!(sample.forwards, turns * 10 + schedules + turns - 1);
         }
         for row in rows.chunks(6) {
             assert_eq!([row[0], row[3]].map(f32::to_bits), [0.5_f32, 0.3].map(f32::to_bits));

@@ -8,7 +8,10 @@ use duress_core::{Attack, Classifier, Domain};
 /// of contracts, which hold for any.
 const QUICK: &[(&str, &str)] = &[
     ("bim", "steps = 4\nstep_size = 0.4"),
-    ("composite", "steps = 3\ncomponents = ['rotation', 'linf', 'contrast', 'brightness']"),
+    (
+        "composite",
+        "rounds = 2\nsteps = 2\ncomponents = ['rotation', 'linf', 'contrast', 'brightness']",
+    ),
     ("ddn", "steps = 20"),
     ("di-fgsm", "steps = 4\nstep_size = 0.4"),
     ("mi-fgsm", "steps = 4\nstep_size = 0.4"),

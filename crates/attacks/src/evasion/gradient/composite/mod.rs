@@ -4,6 +4,7 @@
 //! Training to Composite Semantic Perturbations.* CVPR 2023, §3 (Comp-PGD).
 //! <https://arxiv.org/abs/2202.04235>
 mod component;
+mod schedule;
 mod walk;
 
 use burn::prelude::*;
@@ -23,9 +24,15 @@ use walk::Walk;
 pub enum Order {
     /// As they are listed.
     Fixed,
-    /// In an order that each sample and restart draws for itself.
-    #[default]
+    /// In an order that each sample draws for itself, anew in each round and restart.
     Random,
+    /// In an order that climbs the loss from round to round.
+    ///
+    /// The gradient runs through all turns of the surrogate picture (the authors' code detaches all
+    /// but the last), and the assignment is the best, not a greedy one; each round takes another
+    /// order than the one before.
+    #[default]
+    Scheduled,
 }
 
 /// Each component in turn changes what the one before left: its parameter starts at a uniform draw
@@ -33,9 +40,8 @@ pub enum Order {
 ///
 /// Intervals are for pictures with values in `[0, 1]`; another box is mapped there and back. A
 /// sample that meets its goal at any point stays there. Forward passes of a sample that is never
-/// solved: `components · steps`, and one more after each component but the last.
-///
-/// The paper's scheduled order, which searches for the order itself, is not among the orders.
+/// solved: `rounds · components · steps`, one more after each component but the very last, and one
+/// a round where the order is scheduled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Composite {
@@ -43,6 +49,9 @@ pub struct Composite {
     pub components: Vec<Component>,
     /// In which order.
     pub order: Order,
+    /// Runs through all components: each from the clean row, with the parameters that the one
+    /// before ended at.
+    pub rounds: usize,
     /// Gradient steps of each component.
     pub steps: usize,
     /// All steps of a component together, in halves of its interval.
@@ -66,14 +75,15 @@ pub struct Composite {
 }
 
 impl Composite {
-    /// The paper's full attack: all six components in random order, 10 steps each of 2.5 halves of
-    /// the interval over 10, intervals as for CIFAR-10.
+    /// The paper's full attack: all six components, 5 rounds in scheduled orders, 10 steps each of
+    /// 2.5 halves of the interval over 10, intervals as for CIFAR-10.
     #[must_use]
     pub fn paper() -> Self {
         use Component::{Brightness, Contrast, Hue, Linf, Rotation, Saturation};
         Self {
             components: vec![Hue, Saturation, Rotation, Brightness, Contrast, Linf],
-            order: Order::Random,
+            order: Order::Scheduled,
+            rounds: 5,
             steps: 10,
             path: 2.5,
             hue: [-std::f64::consts::PI, std::f64::consts::PI],
@@ -93,6 +103,12 @@ impl Composite {
         let mut semantic = Self::paper();
         semantic.components.retain(|&component| component != Component::Linf);
         semantic
+    }
+
+    /// [`Composite::paper`] in one round of random order, as the authors' code runs by default.
+    #[must_use]
+    pub fn random_order() -> Self {
+        Self { order: Order::Random, rounds: 1, ..Self::paper() }
     }
 
     /// The interval of a component's parameter.
@@ -149,12 +165,14 @@ impl Algorithm for Composite {
     }
 
     fn check(&self, setting: &Setting<'_>) -> Result<()> {
+        ENTRY.at_least_one("rounds", self.rounds as u64)?;
         ENTRY.at_least_one("steps", self.steps as u64)?;
         ENTRY.at_least_one("restarts", u64::from(self.restarts))?;
         ENTRY.positive("path", self.path)?;
         ENTRY.at_least_one("components", self.components.len() as u64)?;
         let repeated = (1..self.components.len())
             .find(|&at| self.components[..at].contains(&self.components[at]));
+        // Each component once also bounds the number of orders.
         ENTRY.expect(repeated.is_none(), "components", "a list without repetition", "a second")?;
         for (field, [low, high]) in [
             ("hue", self.hue),
@@ -185,10 +203,13 @@ impl GradientAttack for Composite {
         }
         let success = job.objective() == Objective::Succeed;
         let mut walk = Walk::new(self, job)?;
-        for pass in 0..self.components.len() * self.steps {
-            let begins = pass % self.steps == 0;
-            let looks = begins && pass > 0 && success;
-            let needed = 1 + u64::from(looks);
+        let turns = self.components.len();
+        for pass in 0..self.rounds * turns * self.steps {
+            let (turn, step) = (pass / self.steps, pass % self.steps);
+            let begins_round = step == 0 && turn.is_multiple_of(turns);
+            let looks = step == 0 && pass > 0 && success;
+            let schedules = begins_round && self.order == Order::Scheduled;
+            let needed = 1 + u64::from(looks) + u64::from(schedules);
             if job.active() == 0 || job.queries_left().is_some_and(|left| left < needed) {
                 break;
             }
@@ -197,8 +218,11 @@ impl GradientAttack for Composite {
                 let logits = job.logits(walk.rows.clone())?;
                 walk.hold(job.aim().met(logits));
             }
-            if begins {
-                walk.enter(job, pass / self.steps);
+            if begins_round {
+                walk.begin(job, turn / turns)?;
+            }
+            if step == 0 {
+                walk.enter(job, turn % turns);
             }
             let at = job.gradient(walk.rows.clone(), &self.loss)?;
             if success {

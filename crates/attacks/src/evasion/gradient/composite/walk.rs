@@ -1,28 +1,36 @@
 //! Where the samples of a composite attack are.
+use std::ops::Range;
+
 use burn::prelude::*;
 use duress_core::{GradientJob, Result, pull_back};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
+use super::component::Space;
+use super::schedule::Schedule;
 use super::{Component, Composite, Order};
+
+/// Surrogate pictures whose tape is held at a time.
+const PART: usize = 64;
 
 /// The state of each active sample; everything `[N, ·]` shrinks with the batch.
 pub(super) struct Walk<'a> {
     attack: &'a Composite,
-    shape: [usize; 3],
-    /// Lower side and length of each feature's interval, `[1, F]`.
-    lower: Tensor<2>,
-    side: Tensor<2>,
+    space: Space,
     /// Number of the component whose turn it is.
     turn: usize,
     /// The rows as the component before left them, `[N, F]`.
     base: Tensor<2>,
     /// The rows now, `[N, F]`.
     pub(super) rows: Tensor<2>,
-    /// The components' parameters at the start, `[N, K]`.
-    starts: Tensor<2>,
+    /// The components' parameters: where they start, later where they ended, `[N, K]`.
+    values: Tensor<2>,
+    /// What the pixels had from [`Component::Linf`], `[N, F]`.
+    pixels: Tensor<2>,
     /// The positions of the components in each sample's order, `[N, K]`.
     order: Tensor<2>,
+    /// Where the order is scheduled, how.
+    schedule: Option<Schedule>,
     /// The parameter of the component whose turn it is, `[N, 1]`.
     value: Tensor<2>,
     /// One where a sample is solved and stays, `[N, 1]`.
@@ -30,45 +38,87 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Parameters drawn uniformly from their intervals, and each sample's order.
+    /// Parameters drawn uniformly from their intervals.
     pub(super) fn new(attack: &'a Composite, job: &GradientJob<'_>) -> Result<Self> {
         let rows = job.clean();
         let count = attack.components.len();
-        let drawn = job.draw_values(0, 2 * count, |rng, row| {
-            let (starts, order) = row.split_at_mut(count);
-            for (start, &component) in starts.iter_mut().zip(&attack.components) {
+        let values = job.draw_values(0, count, |rng, row| {
+            for (value, &component) in row.iter_mut().zip(&attack.components) {
                 let [low, high] = attack.interval(component);
-                *start = (low + rng.random::<f64>() * (high - low)) as f32;
-            }
-            for (at, place) in order.iter_mut().enumerate() {
-                *place = at as f32;
-            }
-            if attack.order == Order::Random {
-                order.shuffle(rng);
+                *value = (low + rng.random::<f64>() * (high - low)) as f32;
             }
         });
-        let (lower, upper) = job.domain().bounds(&rows.device());
-        let starts = drawn.clone().narrow(1, 0, count);
+        let scheduled = attack.order == Order::Scheduled;
         Ok(Self {
             attack,
-            shape: job.domain().image_shape()?,
-            side: upper - lower.clone(),
-            lower,
+            space: Space::of(job)?,
             turn: 0,
             base: rows.clone(),
-            value: starts.clone().narrow(1, 0, 1),
-            held: starts.zeros_like().narrow(1, 0, 1),
-            starts,
-            order: drawn.narrow(1, count, count),
+            value: values.clone().narrow(1, 0, 1),
+            held: values.zeros_like().narrow(1, 0, 1),
+            order: values.zeros_like(),
+            schedule: scheduled.then(|| Schedule::draw(job, count, 1)),
+            values,
+            pixels: rows.zeros_like(),
             rows,
         })
     }
 
-    /// Begins with the next component: from the rows as they are, at its first parameter.
+    /// Begins a round: the samples that are not solved return to their clean rows, each with an
+    /// order.
+    pub(super) fn begin(&mut self, job: &mut GradientJob<'_>, round: usize) -> Result<()> {
+        let count = self.attack.components.len();
+        self.order = if self.schedule.is_some() {
+            self.reschedule(job)?
+        } else {
+            job.draw_values(1 + round as u32, count, |rng, row| {
+                for (at, place) in row.iter_mut().enumerate() {
+                    *place = at as f32;
+                }
+                if self.attack.order == Order::Random {
+                    row.shuffle(rng);
+                }
+            })
+        };
+        self.move_to(job.clean());
+        Ok(())
+    }
+
+    /// The next scheduled orders `[N, K]`, for a gradient pass.
+    fn reschedule(&mut self, job: &mut GradientJob<'_>) -> Result<Tensor<2>> {
+        let Some(schedule) = &self.schedule else { return Ok(self.order.clone()) };
+        let matrix = schedule.matrix.clone();
+        let parts: Vec<_> = (0..job.active())
+            .step_by(PART)
+            .map(|start| start..job.active().min(start + PART))
+            .collect();
+        let blend = Blend {
+            attack: self.attack,
+            space: &self.space,
+            region: [job.clean(), job.region().lower(), job.region().upper()],
+            values: self.values.clone(),
+            pixels: self.pixels.clone(),
+        };
+        let part = |tensor: &Tensor<2>, range: &Range<usize>| {
+            tensor.clone().narrow(0, range.start, range.len())
+        };
+        let rows = parts.iter().map(|range| blend.part(range).rows(part(&matrix, range)));
+        let rows = Tensor::cat(rows.collect(), 0);
+        let gradient = job.gradient(rows, &self.attack.loss)?.gradient;
+        let slopes = parts.iter().map(|range| {
+            let here = blend.part(range);
+            pull_back(part(&matrix, range), |matrix| here.rows(matrix), part(&gradient, range))
+        });
+        let slopes = Tensor::cat(slopes.collect::<Result<_>>()?, 0);
+        let order = self.schedule.as_mut().map(|schedule| schedule.climb(slopes));
+        Ok(order.unwrap_or_else(|| self.order.clone()))
+    }
+
+    /// Begins with the next component: from the rows as they are, at its parameter.
     pub(super) fn enter(&mut self, job: &GradientJob<'_>, turn: usize) {
         self.turn = turn;
         self.base = self.rows.clone();
-        self.value = self.starts.clone().gather(1, self.place().int());
+        self.value = self.values.clone().gather(1, self.place().int());
         let rows = self.changed(job, self.base.clone(), self.value.clone());
         self.move_to(rows);
     }
@@ -83,15 +133,22 @@ impl<'a> Walk<'a> {
             let low = self.of_turn(|component| self.attack.interval(component)[0]);
             let high = self.of_turn(|component| self.attack.interval(component)[1]);
             self.value = (self.value.clone() + slope.sign() * length).max_pair(low).min_pair(high);
+            let count = self.attack.components.len();
+            let all = Tensor::<1, Int>::arange(0..count as i64, &self.order.device()).float();
+            let ours = all.unsqueeze::<2>().expand(self.order.dims());
+            let ours = ours.equal(self.place().expand(self.order.dims()));
+            let value = self.value.clone().expand(self.order.dims());
+            self.values = self.values.clone().mask_where(ours, value);
         }
         let mut rows = self.changed(job, self.base.clone(), self.value.clone());
         if let Some((at, _)) = self.candidates().iter().find(|it| it.1 == Component::Linf) {
-            let length = self.attack.step_length(Component::Linf);
-            let moved = self.in_unit_box(self.rows.clone()) - self.in_unit_box(self.base.clone());
-            let linf = self.attack.linf;
-            let moved = (moved + gradient.sign() * length).clamp(-linf, linf);
-            let pixels = cut(job, self.base.clone() + moved * self.side.clone());
-            rows = rows.mask_where(self.is_turn_of(*at), pixels);
+            let limits = (self.attack.step_length(Component::Linf), self.attack.linf);
+            let (base, now) = (self.base.clone(), self.rows.clone());
+            let moved = self.space.move_pixels(base.clone(), now, gradient.sign(), limits);
+            let moved = cut(moved, &job.region().lower(), &job.region().upper());
+            let ours = self.is_turn_of(*at);
+            rows = rows.mask_where(ours.clone(), moved.clone());
+            self.pixels = self.pixels.clone().mask_where(ours, moved - base);
         }
         self.move_to(rows);
         Ok(())
@@ -105,14 +162,18 @@ impl<'a> Walk<'a> {
     /// Lets the solved samples leave.
     pub(super) fn retire(&mut self, job: &mut GradientJob<'_>) -> Result<()> {
         let solved = self.held.clone().greater_elem(0.5).squeeze_dim(1);
-        let state = &mut [
+        let mut state = vec![
             &mut self.base,
-            &mut self.starts,
+            &mut self.values,
+            &mut self.pixels,
             &mut self.order,
             &mut self.value,
             &mut self.held,
         ];
-        job.retire(solved, &mut self.rows, state)
+        if let Some(schedule) = &mut self.schedule {
+            state.extend([&mut schedule.matrix, &mut schedule.chosen]);
+        }
+        job.retire(solved, &mut self.rows, &mut state)
     }
 
     fn move_to(&mut self, rows: Tensor<2>) {
@@ -130,7 +191,7 @@ impl<'a> Walk<'a> {
         let all = self.attack.components.iter().copied().enumerate();
         match self.attack.order {
             Order::Fixed => all.filter(|(at, _)| *at == self.turn).collect(),
-            Order::Random => all.collect(),
+            Order::Random | Order::Scheduled => all.collect(),
         }
     }
 
@@ -151,27 +212,65 @@ impl<'a> Walk<'a> {
     /// The `base` `[N, F]` as the component whose turn it is changes it by `value` `[N, 1]`, cut to
     /// the box.
     fn changed(&self, job: &GradientJob<'_>, base: Tensor<2>, value: Tensor<2>) -> Tensor<2> {
-        let unit = self.in_unit_box(base.clone());
-        let mut changed = base;
+        let mut changed = base.clone();
         for (at, component) in self.candidates() {
             if component != Component::Linf {
-                let one = component.apply(unit.clone(), self.shape, value.clone());
-                let one = one * self.side.clone() + self.lower.clone();
+                let one = self.space.change(component, base.clone(), value.clone());
                 changed = changed.mask_where(self.is_turn_of(at), one);
             }
         }
-        cut(job, changed)
+        cut(changed, &job.region().lower(), &job.region().upper())
+    }
+}
+
+/// What the surrogate pictures are made of.
+struct Blend<'a> {
+    attack: &'a Composite,
+    space: &'a Space,
+    /// Clean rows, smallest and largest allowed values, `[N, F]`.
+    region: [Tensor<2>; 3],
+    values: Tensor<2>,
+    pixels: Tensor<2>,
+}
+
+impl Blend<'_> {
+    /// The samples in `range` only: the tape of all would be long.
+    fn part(&self, range: &Range<usize>) -> Self {
+        let part = |tensor: &Tensor<2>| tensor.clone().narrow(0, range.start, range.len());
+        Self {
+            attack: self.attack,
+            space: self.space,
+            region: self.region.each_ref().map(part),
+            values: part(&self.values),
+            pixels: part(&self.pixels),
+        }
     }
 
-    /// Rows `[N, F]` with each feature's interval moved to `[0, 1]`.
-    fn in_unit_box(&self, rows: Tensor<2>) -> Tensor<2> {
-        let side = self.side.clone();
-        let none = side.clone().lower_equal_elem(0.0);
-        (rows - self.lower.clone()) / side.mask_fill(none, 1.0)
+    /// The surrogates: at each turn the sum of what all components make of the rows, weighed by the
+    /// turn's entries of the `matrix` `[N, K · K]`.
+    fn rows(&self, matrix: Tensor<2>) -> Tensor<2> {
+        let [clean, lower, upper] = &self.region;
+        let count = self.attack.components.len();
+        let mut rows = clean.clone();
+        for turn in 0..count {
+            let mut sum = clean.zeros_like();
+            for (at, &component) in self.attack.components.iter().enumerate() {
+                let changed = if component == Component::Linf {
+                    rows.clone() + self.pixels.clone()
+                } else {
+                    let by = self.values.clone().narrow(1, at, 1);
+                    self.space.change(component, rows.clone(), by)
+                };
+                let weight = matrix.clone().narrow(1, turn * count + at, 1);
+                sum = sum + cut(changed, lower, upper) * weight;
+            }
+            rows = sum;
+        }
+        rows
     }
 }
 
 /// Rows `[N, F]` cut to the box and the features that may change.
-fn cut(job: &GradientJob<'_>, rows: Tensor<2>) -> Tensor<2> {
-    rows.max_pair(job.region().lower()).min_pair(job.region().upper())
+fn cut(rows: Tensor<2>, lower: &Tensor<2>, upper: &Tensor<2>) -> Tensor<2> {
+    rows.max_pair(lower.clone()).min_pair(upper.clone())
 }
