@@ -4,10 +4,10 @@ mod common;
 
 use burn::prelude::*;
 use common::{Constant, Linear, Smooth};
-use duress_attacks::{FgsmRs, IterativeFgsm, KlPgd, LossKind, RFgsm, find};
+use duress_attacks::{FgsmRs, IterativeFgsm, KlPgd, LossKind, Pgd, RFgsm, find};
 use duress_core::{
-    Attack, Classifier, Domain, Goal, GradientAttack, Norm, Oracle, Passes, Problem, Seed, Threat,
-    Use, WhiteBox, host::floats, run,
+    Attack, Classifier, Domain, Goal, GradientAttack, Job, Norm, Oracle, Passes, Problem, Region,
+    Seed, Silent, Threat, Use, WhiteBox, host::floats, run,
 };
 use rand::RngExt;
 
@@ -390,6 +390,36 @@ fn kl_pgd_reaches_the_worst_case_on_the_side_of_its_start() {
             let margin: f32 = row.iter().zip(weights).map(|(x, w)| x * w).sum::<f32>() - 2.0;
             assert!(margin < 0.0, "{norm}: {margin}");
         }
+    }
+}
+
+/// Two loops, one definition: the same bits.
+#[test]
+fn mi_fgsm_is_projected_descent_with_momentum() {
+    let model = Smooth { domain: Domain::image(1, 3, 4).unwrap(), classes: 4 };
+    for norm in [Norm::L2, Norm::Linf] {
+        let threat = || Threat::new(norm, 0.2).unwrap();
+        let ours = ends(&boxed(IterativeFgsm::momentum()), &model, threat(), 3);
+        assert_eq!(ours, ends(&boxed(Pgd::momentum_paper()), &model, threat(), 3), "{norm}");
+    }
+}
+
+/// As TRADES uses it: nobody leaves, nothing is read, one forward and ten gradient passes.
+#[test]
+fn kl_pgd_is_an_inner_maximisation() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = Linear::new(&[3.0, -1.0, 2.0, 0.5], -2.0);
+    let oracle = WhiteBox::new(&model, &passes);
+    let rows = Tensor::full([5, 4], 0.5, &device);
+    let threat = Threat::new(Norm::Linf, 0.1).unwrap();
+    let region = Region::new(rows, &threat, &model.domain).unwrap();
+    let aim = Goal::Untargeted(vec![0; 5]).aim(&device);
+    let mut job = Job::maximise(&oracle as _, region, aim, (Seed(0), (0..5).collect()), &Silent);
+    let got = floats(KlPgd::paper().perturb(&mut job).unwrap()).unwrap();
+    for row in got.chunks(4) {
+        let side = if row[0] > 0.5 { 0.1 } else { -0.1 };
+        close(row, &[0.5 + side, 0.5 - side, 0.5 + side, 0.5 + side]);
     }
 }
 

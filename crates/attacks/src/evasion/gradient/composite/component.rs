@@ -82,3 +82,8 @@ impl Space {
         base + moved.clamp(-radius, radius) * self.side.clone()
     }
 }
+
+/// Rows `[N, F]` cut to the box and the features that may change.
+pub(super) fn cut(rows: Tensor<2>, lower: &Tensor<2>, upper: &Tensor<2>) -> Tensor<2> {
+    rows.max_pair(lower.clone()).min_pair(upper.clone())
+}

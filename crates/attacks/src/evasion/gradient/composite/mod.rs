@@ -3,6 +3,7 @@
 //! Hsiung, Tsai, Chen, Ho. *Towards Compositional Adversarial Robustness: Generalizing Adversarial
 //! Training to Composite Semantic Perturbations.* CVPR 2023, §3 (Comp-PGD).
 //! <https://arxiv.org/abs/2202.04235>
+mod blend;
 mod component;
 mod schedule;
 mod walk;

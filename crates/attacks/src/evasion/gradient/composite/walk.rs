@@ -6,7 +6,8 @@ use duress_core::{GradientJob, Result, pull_back};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::component::Space;
+use super::blend::Blend;
+use super::component::{Space, cut};
 use super::schedule::Schedule;
 use super::{Component, Composite, Order};
 
@@ -221,56 +222,4 @@ impl<'a> Walk<'a> {
         }
         cut(changed, &job.region().lower(), &job.region().upper())
     }
-}
-
-/// What the surrogate pictures are made of.
-struct Blend<'a> {
-    attack: &'a Composite,
-    space: &'a Space,
-    /// Clean rows, smallest and largest allowed values, `[N, F]`.
-    region: [Tensor<2>; 3],
-    values: Tensor<2>,
-    pixels: Tensor<2>,
-}
-
-impl Blend<'_> {
-    /// The samples in `range` only: the tape of all would be long.
-    fn part(&self, range: &Range<usize>) -> Self {
-        let part = |tensor: &Tensor<2>| tensor.clone().narrow(0, range.start, range.len());
-        Self {
-            attack: self.attack,
-            space: self.space,
-            region: self.region.each_ref().map(part),
-            values: part(&self.values),
-            pixels: part(&self.pixels),
-        }
-    }
-
-    /// The surrogates: at each turn the sum of what all components make of the rows, weighed by the
-    /// turn's entries of the `matrix` `[N, K · K]`.
-    fn rows(&self, matrix: Tensor<2>) -> Tensor<2> {
-        let [clean, lower, upper] = &self.region;
-        let count = self.attack.components.len();
-        let mut rows = clean.clone();
-        for turn in 0..count {
-            let mut sum = clean.zeros_like();
-            for (at, &component) in self.attack.components.iter().enumerate() {
-                let changed = if component == Component::Linf {
-                    rows.clone() + self.pixels.clone()
-                } else {
-                    let by = self.values.clone().narrow(1, at, 1);
-                    self.space.change(component, rows.clone(), by)
-                };
-                let weight = matrix.clone().narrow(1, turn * count + at, 1);
-                sum = sum + cut(changed, lower, upper) * weight;
-            }
-            rows = sum;
-        }
-        rows
-    }
-}
-
-/// Rows `[N, F]` cut to the box and the features that may change.
-fn cut(rows: Tensor<2>, lower: &Tensor<2>, upper: &Tensor<2>) -> Tensor<2> {
-    rows.max_pair(lower.clone()).min_pair(upper.clone())
 }
