@@ -2,9 +2,10 @@
 //!
 //! [`ATTACKS`] lists them; an entry says what an attack needs and how to read its hyperparameters.
 pub mod evasion;
+pub mod image;
 pub mod losses;
 mod table;
 
-pub use evasion::{Apgd, ApgdT, Ddn, Fab, FabT, Fgm, GaussianNoise, Pgd, Square, UniformNoise};
+pub use evasion::{Apgd, ApgdT, Component, Composite, Ddn, Fab, FabT, Fgm, FgsmRs, GaussianNoise, IterativeFgsm, KlPgd, Order, Pgd, RFgsm, Square, UniformNoise};
 pub use losses::{Divergence, LossKind, RivalLogit, RivalMargin, TargetedDlr};
 pub use table::{ATTACKS, Entry, find};

@@ -35,12 +35,24 @@ pub const ATTACKS: &[Entry] = &[
     minimum::DDN,
     minimum::FAB,
     minimum::FAB_T,
+    by_gradient::BIM,
+    by_gradient::COMPOSITE,
+    by_gradient::DI_FGSM,
     by_gradient::FGM,
+    by_gradient::FGSM_RS,
     noise::GAUSSIAN_NOISE,
+    by_gradient::KL_PGD,
+    by_gradient::MI_FGSM,
+    by_gradient::NI_FGSM,
     by_gradient::PGD,
     by_score::SQUARE,
     noise::UNIFORM_NOISE,
     suites::WORST_OF,
+    by_gradient::R_FGSM,
+    by_gradient::SI_NI_FGSM,
+    by_gradient::TI_FGSM,
+    by_gradient::VMI_FGSM,
+    by_gradient::VNI_FGSM,
 ];
 
 /// The entry called `name`.
@@ -62,7 +74,7 @@ impl Entry {
         self.expect((0.0..=1.0).contains(&value), field, "between 0 and 1", value)
     }
 
-    fn expect(
+    pub(crate) fn expect(
         &self,
         holds: bool,
         field: &'static str,

@@ -5,7 +5,7 @@ mod common;
 
 use burn::prelude::*;
 use common::Linear;
-use duress_attacks::{Apgd, Fgm, Pgd, losses::LossKind};
+use duress_attacks::{Apgd, Fgm, IterativeFgsm, Pgd, losses::LossKind};
 use duress_core::{
     Attack, Goal, Norm, Oracle, Passes, Problem, Seed, Status, Threat, WhiteBox, host::floats, run,
 };
@@ -66,6 +66,33 @@ fn one_step_reaches_it_too() {
         let threat = Threat::new(norm, 0.1).unwrap();
         let got = margin_after(attack, threat, 0.0, Goal::Untargeted(vec![0]))[0];
         assert!((f64::from(got) - (2.25 - 0.1 * dual)).abs() < 1e-4, "{norm}: {got}");
+    }
+}
+
+/// The gradient of a linear model has one direction: momentum, look-ahead, scaled copies and
+/// variance leave it.
+#[test]
+fn the_iterative_family_reaches_it_from_the_clean_row() {
+    for attack in [
+        IterativeFgsm::basic(),
+        IterativeFgsm::momentum(),
+        IterativeFgsm::nesterov(),
+        IterativeFgsm::scaled(),
+        IterativeFgsm::variance_tuned(),
+        IterativeFgsm::variance_tuned_nesterov(),
+    ] {
+        for (norm, dual) in &DUALS[1..] {
+            for goal in [Goal::Untargeted(vec![0; 2]), Goal::Targeted(vec![1; 2])] {
+                let threat = Threat::per_sample(*norm, vec![0.1, 0.02]).unwrap();
+                let attacked = Attack::Gradient(Box::new(attack.clone()));
+                let got = margin_after(attacked, threat, 0.0, goal);
+                for (got, radius) in got.into_iter().zip([0.1, 0.02]) {
+                    let expected = 2.25 - radius * dual;
+                    let name = attack.name;
+                    assert!((f64::from(got) - expected).abs() < 1e-4, "{name} {norm}: {got}");
+                }
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::classifier::Evaluation;
 use crate::{
-    Aim, Error, GradientOracle, LabelOracle, Loss, Norm, Progress, Reach, Region, Result,
+    Aim, Domain, Error, GradientOracle, LabelOracle, Loss, Norm, Progress, Reach, Region, Result,
     ScoreOracle, Seed, Use, host,
 };
 
@@ -92,6 +92,15 @@ impl<'a, O: ?Sized> Job<'a, O> {
         self.slots.len()
     }
 
+    /// The input space.
+    #[must_use]
+    pub fn domain(&self) -> &Domain
+    where
+        O: LabelOracle,
+    {
+        self.oracle.domain()
+    }
+
     /// The clean rows of the active samples, `[N, F]`.
     #[must_use]
     pub fn clean(&self) -> Tensor<2> {
@@ -159,9 +168,20 @@ impl<'a, O: ?Sized> Job<'a, O> {
     /// Rows filled from each active sample's own stream for `step`: `[N, F]`.
     #[must_use]
     pub fn draw(&self, step: u32, fill: impl Fn(&mut ChaCha8Rng, &mut [f32]) + Sync) -> Tensor<2> {
-        let center = self.region.center();
+        self.draw_values(step, self.region.center().dims()[1], fill)
+    }
+
+    /// [`Job::draw`] for rows of another width, `[N, width]`: the parameters of a random
+    /// transformation.
+    #[must_use]
+    pub fn draw_values(
+        &self,
+        step: u32,
+        width: usize,
+        fill: impl Fn(&mut ChaCha8Rng, &mut [f32]) + Sync,
+    ) -> Tensor<2> {
         let at = (self.restart, step, Use::Step);
-        self.seed.rows(&self.ids, at, center.dims()[1], &center.device(), fill)
+        self.seed.rows(&self.ids, at, width, &self.region.center().device(), fill)
     }
 
     /// Whether solved samples should be looked for after `step` steps: at 1, 2, 4 and each multiple

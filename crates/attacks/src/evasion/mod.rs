@@ -7,7 +7,7 @@ pub mod score;
 pub mod suites;
 
 pub use apgd::{Apgd, ApgdT};
-pub use gradient::{Fgm, Pgd};
+pub use gradient::{Component, Composite, Fgm, FgsmRs, IterativeFgsm, KlPgd, Order, Pgd, RFgsm};
 pub use minimum::{Ddn, Fab, FabT};
 pub use noise::{GaussianNoise, UniformNoise};
 pub use score::Square;

@@ -12,17 +12,23 @@ use duress_core::{Attack, Classifier, Domain};
 const QUICK: &[(&str, &str)] = &[
     ("apgd", "steps = 25"),
     ("apgd-t", "steps = 12"),
+    ("bim", "steps = 4\nstep_size = 0.4"),
+    (
+        "composite",
+        "rounds = 2\nsteps = 2\ncomponents = ['rotation', 'linf', 'contrast', 'brightness']",
+    ),
     ("ddn", "steps = 20"),
+    ("di-fgsm", "steps = 4\nstep_size = 0.4"),
     ("fab", "steps = 10\nrestarts = 2"),
     ("fab-t", "steps = 10\nrestarts = 2\ntargets = 2"),
+    ("mi-fgsm", "steps = 4\nstep_size = 0.4"),
+    ("ni-fgsm", "steps = 4\nstep_size = 0.4"),
+    ("si-ni-fgsm", "steps = 4\nstep_size = 0.4\nscales = 2"),
     ("square", "queries = 60"),
+    ("ti-fgsm", "steps = 4\nstep_size = 0.4\nkernel_size = 3"),
+    ("vmi-fgsm", "steps = 3\nstep_size = 0.4\nneighbors = 2"),
+    ("vni-fgsm", "steps = 3\nstep_size = 0.4\nneighbors = 2"),
     ("worst-of", "attacks = [{ name = 'fgm' }, { name = 'square', queries = 20 }]"),
-];
-
-/// The table without the frozen suites, whose members are in it.
-pub fn open_entries() -> impl Iterator<Item = &'static Entry> {
-    ATTACKS.iter().filter(|entry| !entry.name.starts_with("autoattack"))
-}
 
 /// The attack of that name, quick.
 pub fn quick(name: &str) -> Attack {

@@ -11,7 +11,7 @@ use duress_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::sparse;
+use super::{hold, momentum, sparse};
 use crate::losses::LossKind;
 use crate::table::{Entry, defaults, gradient};
 
@@ -120,19 +120,13 @@ impl GradientAttack for Pgd {
                 job.ensure_finite(at.gradient.clone())?;
             }
             let gradient = if self.momentum > 0.0 {
-                let unit =
-                    at.gradient.clone() / Norm::L1.of(at.gradient).clamp_min(f32::MIN_POSITIVE);
-                velocity = velocity * self.momentum + unit;
+                velocity = momentum::accumulate(velocity, at.gradient, self.momentum);
                 velocity.clone()
             } else {
                 at.gradient
             };
-            let mut length = job.region().radius() * self.step_size;
             let solved = (job.objective() == Objective::Succeed).then(|| job.aim().met(at.logits));
-            if let Some(solved) = &solved {
-                // A step of length zero leaves a solved row where it is.
-                length = length.mask_fill(solved.clone().unsqueeze_dim(1), 0.0);
-            }
+            let length = hold(job.region().radius() * self.step_size, solved.as_ref());
             rows = if job.norm() == Norm::L1 {
                 let step = sparse::direction(gradient, &rows, job.region(), self.l1_quantile);
                 job.region().project(rows + step * length)
