@@ -5,6 +5,9 @@ pub mod evasion;
 pub mod losses;
 mod table;
 
-pub use evasion::{Ddn, Fgm, GaussianNoise, Pgd, UniformNoise};
+pub use evasion::{
+    CarliniWagnerL0, CarliniWagnerL2, CarliniWagnerLinf, Ddn, Decision, DeepFool, Ead, Fgm, Fmn,
+    GaussianNoise, Pgd, SmallestRadius, SuperDeepFool, UniformNoise,
+};
 pub use losses::{Divergence, LossKind, RivalLogit, RivalMargin, TargetedDlr};
 pub use table::{ATTACKS, Entry, find};

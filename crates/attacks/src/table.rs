@@ -27,10 +27,18 @@ pub struct Entry {
 
 /// Every attack, in alphabetical order.
 pub const ATTACKS: &[Entry] = &[
+    minimum::CARLINI_WAGNER_L0,
+    minimum::CARLINI_WAGNER_L2,
+    minimum::CARLINI_WAGNER_LINF,
     minimum::DDN,
+    minimum::DEEPFOOL,
+    minimum::EAD,
     by_gradient::FGM,
+    minimum::FMN,
     noise::GAUSSIAN_NOISE,
     by_gradient::PGD,
+    minimum::SMALLEST_RADIUS,
+    minimum::SUPERDEEPFOOL,
     noise::UNIFORM_NOISE,
 ];
 
@@ -53,7 +61,11 @@ impl Entry {
         self.expect((0.0..=1.0).contains(&value), field, "between 0 and 1", value)
     }
 
-    fn expect(
+    pub(crate) fn not_negative(&self, field: &'static str, value: f64) -> Result<()> {
+        self.expect(value.is_finite() && value >= 0.0, field, "at least 0", value)
+    }
+
+    pub(crate) fn expect(
         &self,
         holds: bool,
         field: &'static str,

@@ -4,5 +4,8 @@ pub mod minimum;
 pub mod noise;
 
 pub use gradient::{Fgm, Pgd};
-pub use minimum::Ddn;
+pub use minimum::{
+    CarliniWagnerL0, CarliniWagnerL2, CarliniWagnerLinf, Ddn, Decision, DeepFool, Ead, Fmn,
+    SmallestRadius, SuperDeepFool,
+};
 pub use noise::{GaussianNoise, UniformNoise};

@@ -14,7 +14,7 @@ pub use rival::{RivalLogit, RivalMargin, TargetedDlr};
 const TINY: f64 = 1e-12;
 
 /// Far below any logit, so that a masked class is never the largest.
-const MASKED: f32 = -1e30;
+pub(crate) const MASKED: f32 = -1e30;
 
 /// The losses by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -85,7 +85,7 @@ fn largest_other(logits: Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<1> {
 }
 
 /// The classes of the `count` largest logits of each row, `[N, count]`, off the tape.
-fn ranks(logits: &Tensor<2>, count: usize) -> Tensor<2, Int> {
+pub(crate) fn ranks(logits: &Tensor<2>, count: usize) -> Tensor<2, Int> {
     let logits = logits.clone().inner();
     if logits.dims()[1] > count {
         logits.argtopk(count, 1)
