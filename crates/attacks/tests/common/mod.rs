@@ -2,16 +2,60 @@
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 use burn::prelude::*;
 use duress_attacks::find;
-use duress_core::{Attack, Classifier, Domain};
+use duress_core::{
+    Attack, Classifier, Domain, Goal, Norm, Oracle, Outcome, Passes, Problem, WhiteBox, run,
+};
 
 /// Hyperparameters with which an attack runs in milliseconds, where its paper's do not. For tests
 /// of contracts, which hold for any.
-const QUICK: &[(&str, &str)] = &[("ddn", "steps = 20")];
+const QUICK: &[(&str, &str)] = &[
+    (
+        "carlini-wagner-l0",
+        "steps = 30\nlearning_rate = 0.3\ninitial_constant = 1.0\nlargest_constant = 1e3\n\
+         constant_factor = 10.0",
+    ),
+    (
+        "carlini-wagner-l2",
+        "search_steps = 3\nsteps = 30\nlearning_rate = 0.5\ninitial_constant = 10.0",
+    ),
+    (
+        "carlini-wagner-linf",
+        "steps = 30\nlearning_rate = 0.5\ninitial_constant = 1.0\nlargest_constant = 1e3\n\
+         constant_factor = 10.0\ndecrease_factor = 0.7\nleast_threshold = 0.1",
+    ),
+    ("ddn", "steps = 20"),
+    ("ead", "search_steps = 3\nsteps = 30\nlearning_rate = 0.05\ninitial_constant = 1.0"),
+    ("fmn", "steps = 30"),
+    ("smallest-radius", "bisections = 2\nhyperparameters = { steps = 4, step_size = 0.5 }"),
+];
 
 /// The attack of that name, quick.
 pub fn quick(name: &str) -> Attack {
     let text = QUICK.iter().find(|(quick, _)| *quick == name).map_or("", |(_, text)| text);
     (find(name).unwrap().parse)(toml::from_str(text).unwrap()).unwrap()
+}
+
+/// The attack of that name with parameters in TOML.
+pub fn attack(name: &str, parameters: &str) -> Attack {
+    (find(name).unwrap().parse)(toml::from_str(parameters).unwrap()).unwrap()
+}
+
+/// The nearest points that an attack finds from `rows`, `F` values each.
+pub fn nearest(
+    attack: &Attack,
+    model: &dyn Classifier,
+    rows: &[f32],
+    goal: Goal,
+    norm: Norm,
+) -> Outcome {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let oracle = WhiteBox::new(model, &passes);
+    let features = model.domain().features();
+    let shape = [rows.len() / features, features];
+    let rows = Tensor::from_data(TensorData::new(rows.to_vec(), shape), &device);
+    let problem = Problem::nearest(Oracle::Gradients(&oracle), rows, goal, norm).unwrap();
+    run(attack, &problem).unwrap()
 }
 
 /// Two logits `(⟨w, x⟩ + b, 0)`.

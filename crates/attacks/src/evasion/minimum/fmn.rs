@@ -124,7 +124,7 @@ impl GradientAttack for Fmn {
                 let known = nearest.found();
                 let outside = (radius.clone() * (1.0 + gamma)).mask_where(
                     known.bool_not(),
-                    length + ahead,
+                    (length + ahead) * BEYOND,
                 );
                 let inside = (radius * (1.0 - gamma)).min_pair(nearest.distance.clone());
                 outside.mask_where(met.unsqueeze_dim(1), inside)
@@ -148,6 +148,10 @@ impl GradientAttack for Fmn {
 
 /// Keeps a division by the length of a gradient finite.
 const TINY: f64 = 1e-12;
+
+/// Carries the estimate of the distance past the boundary: a point on it has not crossed it, and a
+/// projection ends a little inside its ball.
+const BEYOND: f64 = 1.0001;
 
 /// The next L0 radius `[N, 1]`: whole, and another one each time.
 fn count_of_features(
