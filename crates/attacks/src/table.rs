@@ -40,12 +40,20 @@ pub const ATTACKS: &[Entry] = &[
     by_gradient::DI_FGSM,
     by_gradient::FGM,
     by_gradient::FGSM_RS,
+    minimum::CARLINI_WAGNER_L0,
+    minimum::CARLINI_WAGNER_L2,
+    minimum::CARLINI_WAGNER_LINF,
+    minimum::DEEPFOOL,
+    minimum::EAD,
+    minimum::FMN,
     noise::GAUSSIAN_NOISE,
     by_gradient::KL_PGD,
     by_gradient::MI_FGSM,
     by_gradient::NI_FGSM,
     by_gradient::PGD,
     by_score::SQUARE,
+    minimum::SMALLEST_RADIUS,
+    minimum::SUPERDEEPFOOL,
     noise::UNIFORM_NOISE,
     suites::WORST_OF,
     by_gradient::R_FGSM,
@@ -72,6 +80,10 @@ impl Entry {
 
     pub(crate) fn share(&self, field: &'static str, value: f64) -> Result<()> {
         self.expect((0.0..=1.0).contains(&value), field, "between 0 and 1", value)
+    }
+
+    pub(crate) fn not_negative(&self, field: &'static str, value: f64) -> Result<()> {
+        self.expect(value.is_finite() && value >= 0.0, field, "at least 0", value)
     }
 
     pub(crate) fn expect(

@@ -60,3 +60,30 @@ fn fab_reaches_the_boundary_in_each_norm() {
         reaches("fab-t", "restarts = 3\nfinal_search = 0", norm, 0.01);
     }
 }
+fn deepfool_overshoots_the_boundary_by_its_overshoot() {
+    for norm in [Norm::L2, Norm::Linf] {
+        reaches("deepfool", "overshoot = 0.001", norm, 0.0011);
+        let expected = MARGIN / dual(norm) * 1.02;
+        for got in found("deepfool", "", norm) {
+            assert!((got / expected - 1.0).abs() < 1e-4, "{norm}: {got} {expected}");
+        }
+
+#[test]
+fn superdeepfool_reaches_the_boundary() {
+    reaches("superdeepfool", "", Norm::L2, 1e-3);
+    reaches("superdeepfool", "crossing_steps = 1\nprojections = 3", Norm::L2, 1e-3);
+fn carlini_and_wagner_reach_the_boundary() {
+    reaches("carlini-wagner-l2", "steps = 300\ninitial_constant = 0.1", Norm::L2, 0.01);
+    let fine = "steps = 100\nlearning_rate = 0.001\ninitial_constant = 0.1\n\
+                decrease_factor = 0.99\nleast_threshold = 0.01";
+    reaches("carlini-wagner-linf", fine, Norm::Linf, 0.01);
+fn the_elastic_net_reaches_the_boundary() {
+    let sparse = "steps = 300\ninitial_constant = 0.1\nbeta = 0.005\ndecision = \"l1\"";
+    reaches("ead", sparse, Norm::L1, 0.01);
+    reaches("ead", "steps = 300\ninitial_constant = 0.1\nbeta = 0.0", Norm::L2, 0.01);
+fn fmn_reaches_the_boundary() {
+        reaches("fmn", "steps = 200", norm, 0.005);
+fn the_smallest_radius_of_an_exact_attack_is_the_distance() {
+        reaches("smallest-radius", "attack = \"fgm\"", norm, 0.002);
+    let pgd = "hyperparameters = { steps = 60, step_size = 0.1 }";
+    reaches("smallest-radius", pgd, Norm::L2, 0.005);

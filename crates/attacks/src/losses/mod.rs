@@ -14,7 +14,7 @@ pub use rival::{RivalLogit, RivalMargin, TargetedDlr};
 const TINY: f64 = 1e-12;
 
 /// Far below any logit, so that a masked class is never the largest.
-const MASKED: f32 = -1e30;
+pub(crate) const MASKED: f32 = -1e30;
 
 /// The losses by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

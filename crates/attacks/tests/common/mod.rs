@@ -6,6 +6,10 @@ pub mod recorder;
 use burn::prelude::*;
 use duress_attacks::{ATTACKS, Entry, find};
 use duress_core::{Attack, Classifier, Domain};
+use duress_attacks::find;
+use duress_core::{
+    Attack, Classifier, Domain, Goal, Norm, Oracle, Outcome, Passes, Problem, WhiteBox, run,
+};
 
 /// Hyperparameters with which an attack runs in milliseconds, where its paper's do not. For tests
 /// of contracts, which hold for any.
@@ -14,16 +18,23 @@ const QUICK: &[(&str, &str)] = &[
     ("apgd-t", "steps = 12"),
     ("bim", "steps = 4\nstep_size = 0.4"),
     (
+        "carlini-wagner-l2",
+        "search_steps = 3\nsteps = 30\nlearning_rate = 0.5\ninitial_constant = 10.0",
+    ),
+    (
         "composite",
         "rounds = 2\nsteps = 2\ncomponents = ['rotation', 'linf', 'contrast', 'brightness']",
     ),
     ("ddn", "steps = 20"),
     ("di-fgsm", "steps = 4\nstep_size = 0.4"),
+    ("ead", "search_steps = 3\nsteps = 30\nlearning_rate = 0.05\ninitial_constant = 1.0"),
     ("fab", "steps = 10\nrestarts = 2"),
     ("fab-t", "steps = 10\nrestarts = 2\ntargets = 2"),
+    ("fmn", "steps = 30"),
     ("mi-fgsm", "steps = 4\nstep_size = 0.4"),
     ("ni-fgsm", "steps = 4\nstep_size = 0.4"),
     ("si-ni-fgsm", "steps = 4\nstep_size = 0.4\nscales = 2"),
+    ("smallest-radius", "bisections = 2\nhyperparameters = { steps = 4, step_size = 0.5 }"),
     ("square", "queries = 60"),
     ("ti-fgsm", "steps = 4\nstep_size = 0.4\nkernel_size = 3"),
     ("vmi-fgsm", "steps = 3\nstep_size = 0.4\nneighbors = 2"),
@@ -34,6 +45,29 @@ const QUICK: &[(&str, &str)] = &[
 pub fn quick(name: &str) -> Attack {
     let text = QUICK.iter().find(|(quick, _)| *quick == name).map_or("", |(_, text)| text);
     (find(name).unwrap().parse)(toml::from_str(text).unwrap()).unwrap()
+}
+
+/// The attack of that name with parameters in TOML.
+pub fn attack(name: &str, parameters: &str) -> Attack {
+    (find(name).unwrap().parse)(toml::from_str(parameters).unwrap()).unwrap()
+}
+
+/// The nearest points that an attack finds from `rows`, `F` values each.
+pub fn nearest(
+    attack: &Attack,
+    model: &dyn Classifier,
+    rows: &[f32],
+    goal: Goal,
+    norm: Norm,
+) -> Outcome {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let oracle = WhiteBox::new(model, &passes);
+    let features = model.domain().features();
+    let shape = [rows.len() / features, features];
+    let rows = Tensor::from_data(TensorData::new(rows.to_vec(), shape), &device);
+    let problem = Problem::nearest(Oracle::Gradients(&oracle), rows, goal, norm).unwrap();
+    run(attack, &problem).unwrap()
 }
 
 /// Two logits `(⟨w, x⟩ + b, 0)`.

@@ -127,16 +127,21 @@ impl GradientAttack for Pgd {
             };
             let solved = (job.objective() == Objective::Succeed).then(|| job.aim().met(at.logits));
             let length = hold(job.region().radius() * self.step_size, solved.as_ref());
+            let length = job.region().radius() * self.step_size;
+            let before = solved.is_some().then(|| rows.clone());
             rows = if job.norm() == Norm::L1 {
                 let step = sparse::direction(gradient, &rows, job.region(), self.l1_quantile);
                 job.region().project(rows + step * length)
             } else {
                 job.region().ascend(rows, gradient, length)
             };
-            if let Some(solved) = solved
-                && checkpoint
-            {
-                job.retire(solved, &mut rows, &mut [&mut velocity])?;
+            if let (Some(solved), Some(before)) = (solved, before) {
+                // To project a row once more would change its bits as long as others go on.
+                let stays = solved.clone().unsqueeze_dim::<2>(1).expand(rows.dims());
+                rows = rows.mask_where(stays, before);
+                if checkpoint {
+                    job.retire(solved, &mut rows, &mut [&mut velocity])?;
+                }
             }
         }
         Ok(rows)
