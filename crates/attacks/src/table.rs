@@ -32,7 +32,10 @@ pub const ATTACKS: &[Entry] = &[
     minimum::FAB_T,
     by_gradient::FGM,
     noise::GAUSSIAN_NOISE,
+    minimum::JSMA,
     by_gradient::PGD,
+    minimum::SIGMA_ZERO,
+    minimum::SPARSEFOOL,
     noise::UNIFORM_NOISE,
 ];
 

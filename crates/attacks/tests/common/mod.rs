@@ -10,6 +10,9 @@ const QUICK: &[(&str, &str)] = &[
     ("ddn", "steps = 20"),
     ("fab", "steps = 10\nrestarts = 2"),
     ("fab-t", "steps = 10\nrestarts = 2\ntargets = 2"),
+    ("jsma", "gamma = 1.0"),
+    ("sigma-zero", "steps = 60"),
+    ("sparsefool", "steps = 6\nestimate_steps = 10"),
 ];
 
 /// The attack of that name, quick.

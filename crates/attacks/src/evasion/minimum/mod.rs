@@ -5,7 +5,10 @@ mod fab_t;
 mod fab_walk;
 mod host_hyperplane;
 mod hyperplane;
+mod jsma;
 mod nearest;
+mod sigma_zero;
+mod sparsefool;
 
 pub use ddn::Ddn;
 pub(crate) use ddn::ENTRY as DDN;
@@ -13,3 +16,27 @@ pub(crate) use fab::ENTRY as FAB;
 pub use fab::Fab;
 pub(crate) use fab_t::ENTRY as FAB_T;
 pub use fab_t::FabT;
+pub(crate) use jsma::ENTRY as JSMA;
+pub use jsma::Jsma;
+pub(crate) use sigma_zero::ENTRY as SIGMA_ZERO;
+pub use sigma_zero::SigmaZero;
+pub(crate) use sparsefool::ENTRY as SPARSEFOOL;
+pub use sparsefool::SparseFool;
+
+/// The lowest class of the largest logit.
+fn arg_max(logits: &[f32]) -> usize {
+    let mut best = 0;
+    for (class, &logit) in logits.iter().enumerate() {
+        if logit > logits[best] {
+            best = class;
+        }
+    }
+    best
+}
+
+/// All classes but the label, the likeliest first.
+fn ranked_others(logits: &[f32], label: usize) -> Vec<usize> {
+    let mut classes: Vec<usize> = (0..logits.len()).filter(|&class| class != label).collect();
+    classes.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    classes
+}
