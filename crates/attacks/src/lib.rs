@@ -6,7 +6,8 @@ pub mod losses;
 mod table;
 
 pub use evasion::{
-    Ddn, Fab, FabT, Fgm, GaussianNoise, Jsma, Pgd, SigmaZero, SparseFool, UniformNoise,
+    BrendelBethge, Ddn, Fab, FabT, Fgm, GaussianNoise, Jsma, Pgd, SigmaZero, SparseFool,
+    UniformNoise,
 };
 pub use losses::{Divergence, LossKind, RivalLogit, RivalMargin, TargetedDlr};
 pub use table::{ATTACKS, Entry, find};

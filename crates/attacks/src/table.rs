@@ -27,6 +27,7 @@ pub struct Entry {
 
 /// Every attack, in alphabetical order.
 pub const ATTACKS: &[Entry] = &[
+    minimum::BRENDEL_BETHGE,
     minimum::DDN,
     minimum::FAB,
     minimum::FAB_T,

@@ -80,7 +80,11 @@ fn features_changed(name: &str, parameters: &str, margin: f64) -> f64 {
 #[test]
 fn sparse_attacks_change_as_few_features_as_they_must() {
     for (margin, expected) in [(0.25, 1.0), (1.4, 1.0), (1.6, 2.0), (2.4, 2.0), (2.6, 3.0)] {
-        for (name, parameters) in [("sigma-zero", ""), ("sparsefool", "lambda = 1.0")] {
+        for (name, parameters) in [
+            ("sigma-zero", ""),
+            ("sparsefool", "lambda = 1.0"),
+            ("brendel-bethge", "step_size = 0.25"),
+        ] {
             let got = features_changed(name, parameters, margin);
             assert!((got - expected).abs() < 1e-9, "{name} {margin}: {got} {expected}");
         }
@@ -100,5 +104,12 @@ fn sparsefool_ends_at_its_factor_times_the_distance() {
         for got in found("sparsefool", &format!("lambda = {lambda:.1}"), Norm::L1) {
             assert!((got - expected).abs() < 1e-5, "{lambda}: {got} {expected}");
         }
+    }
+}
+
+#[test]
+fn brendel_bethge_reaches_the_boundary_in_each_norm() {
+    for norm in [Norm::L1, Norm::L2, Norm::Linf] {
+        reaches("brendel-bethge", "steps = 400", norm, 0.001);
     }
 }

@@ -4,5 +4,5 @@ pub mod minimum;
 pub mod noise;
 
 pub use gradient::{Fgm, Pgd};
-pub use minimum::{Ddn, Fab, FabT, Jsma, SigmaZero, SparseFool};
+pub use minimum::{BrendelBethge, Ddn, Fab, FabT, Jsma, SigmaZero, SparseFool};
 pub use noise::{GaussianNoise, UniformNoise};

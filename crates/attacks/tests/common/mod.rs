@@ -7,6 +7,7 @@ use duress_core::{Attack, Classifier, Domain};
 /// Hyperparameters with which an attack runs in milliseconds, where its paper's do not. For tests
 /// of contracts, which hold for any.
 const QUICK: &[(&str, &str)] = &[
+    ("brendel-bethge", "steps = 12\nstart_draws = 60"),
     ("ddn", "steps = 20"),
     ("fab", "steps = 10\nrestarts = 2"),
     ("fab-t", "steps = 10\nrestarts = 2\ntargets = 2"),

@@ -1,4 +1,5 @@
 //! Attacks that look for the nearest point that meets the goal.
+mod brendel_bethge;
 mod ddn;
 mod fab;
 mod fab_t;
@@ -9,7 +10,10 @@ mod jsma;
 mod nearest;
 mod sigma_zero;
 mod sparsefool;
+mod trust_region;
 
+pub use brendel_bethge::BrendelBethge;
+pub(crate) use brendel_bethge::ENTRY as BRENDEL_BETHGE;
 pub use ddn::Ddn;
 pub(crate) use ddn::ENTRY as DDN;
 pub(crate) use fab::ENTRY as FAB;
