@@ -1,10 +1,10 @@
-//! FAB: its nearest boundary on paper, and its passes by formula.
+//! FAB, Brendel and Bethge: nearest boundaries on paper, and passes by formula.
 #![allow(clippy::unwrap_used)]
 mod common;
 
 use burn::prelude::*;
-use common::Smooth;
-use duress_attacks::{Fab, FabT};
+use common::{Linear, Smooth, quick};
+use duress_attacks::{BrendelBethge, Fab, FabT};
 use duress_core::{
     Algorithm, Attack, Classifier, Domain, Goal, Norm, Oracle, Outcome, Passes, Problem, Setting,
     Status, Threat, WhiteBox, run,
@@ -159,6 +159,140 @@ fn longer_walks_are_never_farther() {
         let (short, long, again) = (distances(10, 1), distances(20, 1), distances(20, 3));
         for ((short, long), again) in short.iter().zip(&long).zip(&again) {
             assert!(long <= short && again <= long, "{norm}: {short} {long} {again}");
+        }
+    }
+}
+
+/// Class 0 inside a sphere around the middle of the box, class 1 outside: `z = (R², ‖x − ½‖²)`.
+struct Sphere {
+    domain: Domain,
+    radius: f32,
+}
+
+impl Classifier for Sphere {
+    fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    fn classes(&self) -> usize {
+        2
+    }
+
+    fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+        let square = (rows - 0.5).square().sum_dim(1);
+        Tensor::cat(vec![square.clone() * 0.0 + self.radius.powi(2), square], 1)
+    }
+}
+
+const INSIDE: [f32; 5] = [0.20, -0.12, 0.05, 0.03, -0.07];
+
+/// The distance from the middle plus [`INSIDE`] to the sphere of radius 0.45: along the ray (L2),
+/// along the longest component (L1), along all components by the same amount (Linf).
+fn to_the_sphere(norm: Norm) -> f64 {
+    let squares: f64 = INSIDE.iter().map(|&value| f64::from(value).powi(2)).sum();
+    let sum: f64 = INSIDE.iter().map(|&value| f64::from(value).abs()).sum();
+    let (all, most, features) = (0.45_f64.powi(2), f64::from(INSIDE[0]), 5.0);
+    match norm {
+        Norm::L2 => 0.45 - squares.sqrt(),
+        Norm::L1 => (all - squares + most * most).sqrt() - most,
+        // n t² + 2 t Σ|v| + Σv² = R².
+        _ => (-sum + (sum * sum - features * (squares - all)).sqrt()) / features,
+    }
+}
+
+fn distance_to_the_sphere(attack: Attack, norm: Norm) -> f64 {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = Sphere { domain: Domain::image(1, 1, 5).unwrap(), radius: 0.45 };
+    let oracle = WhiteBox::new(&model, &passes);
+    let rows = Tensor::<2>::from_data([INSIDE], &device) + 0.5;
+    let goal = Goal::Untargeted(vec![0]);
+    let problem = Problem::nearest(Oracle::Gradients(&oracle), rows, goal, norm).unwrap();
+    run(&attack, &problem).unwrap().samples[0].distance
+}
+
+#[test]
+fn a_curved_boundary_is_met_where_it_is_nearest() {
+    for norm in NORMS {
+        let expected = to_the_sphere(norm);
+        let fab = Attack::Gradient(Box::new(Fab { restarts: 1, ..Fab::paper() }));
+        let got = distance_to_the_sphere(fab, norm);
+        assert!(got >= expected * (1.0 - 1e-5), "fab {norm}: {got} {expected}");
+        assert!(got <= expected * 1.01, "fab {norm}: {got} {expected}");
+    }
+    // From a random side of the sphere; in L2 it has one nearest point and no other valley.
+    let expected = to_the_sphere(Norm::L2);
+    let attack = Attack::Gradient(Box::new(BrendelBethge::paper()));
+    let got = distance_to_the_sphere(attack, Norm::L2);
+    assert!(got >= expected * (1.0 - 1e-5) && got <= expected * 1.001, "{got} {expected}");
+}
+
+fn brendel_bethge(bias: f32, attack: BrendelBethge) -> Outcome {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = Linear::new(&[-1.0, -1.0, -1.0, -1.0], bias);
+    let oracle = WhiteBox::new(&model, &passes);
+    let rows = Tensor::zeros([2, 4], &device);
+    let goal = Goal::Untargeted(vec![0; 2]);
+    let problem = Problem::nearest(Oracle::Gradients(&oracle), rows, goal, Norm::L2).unwrap();
+    run(&Attack::Gradient(Box::new(attack)), &problem).unwrap()
+}
+
+/// From the corner of the box almost every draw is in the other class: one draw, ten halvings, a
+/// gradient a step, and a last look.
+#[test]
+fn brendel_bethge_counts_its_passes() {
+    let attack = BrendelBethge { steps: 6, ..BrendelBethge::paper() };
+    for sample in brendel_bethge(1e-3, attack).samples {
+        assert_eq!(sample.status, Status::Broken);
+        assert_eq!((sample.forwards, sample.backwards), (1 + 10 + 6 + 1, 6));
+    }
+}
+
+#[test]
+fn without_a_start_brendel_bethge_fails_after_its_draws() {
+    let attack = BrendelBethge { start_draws: 25, ..BrendelBethge::paper() };
+    for sample in brendel_bethge(50.0, attack).samples {
+        assert_eq!(sample.status, Status::Survived);
+        assert_eq!((sample.forwards, sample.backwards), (25, 0));
+    }
+}
+
+/// All samples start in the batch and leave it at different times: whoever stays longer because
+/// others do must not end nearer.
+#[test]
+fn bits_do_not_depend_on_who_else_is_still_there() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = Smooth { domain: Domain::image(1, 4, 4).unwrap(), classes: 6 };
+    let oracle = WhiteBox::new(&model, &passes);
+    let (count, features) = (40, 16);
+    let values: Vec<f32> =
+        (0..count * features).map(|index| 0.5 + 0.45 * (index as f32 * 1.3).sin()).collect();
+    let all = Tensor::from_data(TensorData::new(values, [count, features]), &device);
+    let logits = passes.logits(&model, all.clone()).unwrap();
+    let labels: Vec<usize> =
+        duress_core::predictions(logits).unwrap().into_iter().map(|(class, _)| class).collect();
+    let attacks = ["brendel-bethge", "ddn", "fab", "fab-t", "jsma", "sigma-zero", "sparsefool"];
+    for name in attacks {
+        let attack = quick(name);
+        for &norm in attack.algorithm().norms() {
+            let radius = if norm == Norm::L0 { 3.0 } else { 0.15 };
+            let attacked = |first: usize, size: usize| -> Vec<u32> {
+                let rows = all.clone().narrow(0, first, size);
+                let goal = Goal::Untargeted(labels[first..first + size].to_vec());
+                let threat = Threat::new(norm, radius).unwrap();
+                let problem = Problem::new(Oracle::Gradients(&oracle), rows, goal, threat)
+                    .with_ids((first as u64..(first + size) as u64).collect());
+                let rows = duress_core::host::floats(run(&attack, &problem).unwrap().rows).unwrap();
+                rows.into_iter().map(f32::to_bits).collect()
+            };
+            let whole = attacked(0, count);
+            for size in [1, 7] {
+                let parts = (0..count).step_by(size);
+                let parts = parts.flat_map(|first| attacked(first, size.min(count - first)));
+                assert!(parts.collect::<Vec<_>>() == whole, "{name} {norm} by {size}");
+            }
         }
     }
 }

@@ -87,3 +87,42 @@ fn the_smallest_radius_of_an_exact_attack_is_the_distance() {
         reaches("smallest-radius", "attack = \"fgm\"", norm, 0.002);
     let pgd = "hyperparameters = { steps = 60, step_size = 0.1 }";
     reaches("smallest-radius", pgd, Norm::L2, 0.005);
+/// With this margin and weights 3, −1, 2, ½ and rooms ½, one feature closes 1.5, two close 2.5 and
+/// three close 3.
+fn features_changed(name: &str, parameters: &str, margin: f64) -> f64 {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = Linear::new(&WEIGHTS, margin as f32 - 2.25);
+    let oracle = WhiteBox::new(&model, &passes);
+    let attack = (find(name).unwrap().parse)(toml::from_str(parameters).unwrap()).unwrap();
+    let rows = Tensor::full([1, 4], 0.5, &device);
+    let goal = Goal::Untargeted(vec![0]);
+    let problem = Problem::nearest(Oracle::Gradients(&oracle), rows, goal, Norm::L0).unwrap();
+    let outcome = run(&attack, &problem).unwrap();
+    assert_eq!(outcome.samples[0].status, Status::Broken, "{name} {margin}");
+    outcome.samples[0].distance
+}
+fn sparse_attacks_change_as_few_features_as_they_must() {
+    for (margin, expected) in [(0.25, 1.0), (1.4, 1.0), (1.6, 2.0), (2.4, 2.0), (2.6, 3.0)] {
+        for (name, parameters) in [
+            ("sigma-zero", ""),
+            ("sparsefool", "lambda = 1.0"),
+            ("brendel-bethge", "step_size = 0.25"),
+        ] {
+            let got = features_changed(name, parameters, margin);
+            assert!((got - expected).abs() < 1e-9, "{name} {margin}: {got} {expected}");
+    }
+/// In L1 the linear solver moves the heaviest feature to λ times the distance, 10⁻³ of the unit
+/// normal farther, and by 1.02 of all that. The point of the inner `DeepFool`, dense and 1.02 times
+/// its distance away, counts too.
+fn sparsefool_ends_at_its_factor_times_the_distance() {
+    let length = Norm::L2.of_slice(&WEIGHTS.map(f64::from));
+    for lambda in [1.0, 3.0] {
+        let sparse = 1.02 * (lambda * MARGIN + 1e-3 * length) / 3.0;
+        let dense = 1.02 * MARGIN * 6.5 / length.powi(2);
+        let expected = sparse.min(dense);
+        for got in found("sparsefool", &format!("lambda = {lambda:.1}"), Norm::L1) {
+            assert!((got - expected).abs() < 1e-5, "{lambda}: {got} {expected}");
+fn brendel_bethge_reaches_the_boundary_in_each_norm() {
+    for norm in [Norm::L1, Norm::L2, Norm::Linf] {
+        reaches("brendel-bethge", "steps = 400", norm, 0.001);

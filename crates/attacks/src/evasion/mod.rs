@@ -8,6 +8,6 @@ pub mod suites;
 
 pub use apgd::{Apgd, ApgdT};
 pub use gradient::{Component, Composite, Fgm, FgsmRs, IterativeFgsm, KlPgd, Order, Pgd, RFgsm};
-pub use minimum::{CarliniWagnerL0, CarliniWagnerL2, CarliniWagnerLinf, Ddn, Decision, DeepFool, Ead, Fab, FabT, Fmn, SmallestRadius, SuperDeepFool};
+pub use minimum::{BrendelBethge, CarliniWagnerL0, CarliniWagnerL2, CarliniWagnerLinf, Ddn, Decision, DeepFool, Ead, Fab, FabT, Fmn, Jsma, SigmaZero, SmallestRadius, SparseFool, SuperDeepFool};
 pub use noise::{GaussianNoise, UniformNoise};
 pub use score::Square;

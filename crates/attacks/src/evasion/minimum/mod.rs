@@ -2,6 +2,7 @@
 mod boundary;
 mod carlini_wagner;
 mod constant;
+mod brendel_bethge;
 mod ddn;
 mod fab;
 mod fab_t;
@@ -14,9 +15,14 @@ mod fmn;
 mod nearest;
 mod smallest_radius;
 mod superdeepfool;
-
 pub(crate) use carlini_wagner::{CARLINI_WAGNER_L0, CARLINI_WAGNER_L2, CARLINI_WAGNER_LINF};
 pub use carlini_wagner::{CarliniWagnerL0, CarliniWagnerL2, CarliniWagnerLinf};
+mod jsma;
+mod sigma_zero;
+mod sparsefool;
+mod trust_region;
+pub use brendel_bethge::BrendelBethge;
+pub(crate) use brendel_bethge::ENTRY as BRENDEL_BETHGE;
 pub use ddn::Ddn;
 pub(crate) use ddn::ENTRY as DDN;
 pub(crate) use fab::ENTRY as FAB;
@@ -33,3 +39,25 @@ pub(crate) use smallest_radius::ENTRY as SMALLEST_RADIUS;
 pub use smallest_radius::SmallestRadius;
 pub(crate) use superdeepfool::ENTRY as SUPERDEEPFOOL;
 pub use superdeepfool::SuperDeepFool;
+pub(crate) use jsma::ENTRY as JSMA;
+pub use jsma::Jsma;
+pub(crate) use sigma_zero::ENTRY as SIGMA_ZERO;
+pub use sigma_zero::SigmaZero;
+pub(crate) use sparsefool::ENTRY as SPARSEFOOL;
+pub use sparsefool::SparseFool;
+
+/// The lowest class of the largest logit.
+fn arg_max(logits: &[f32]) -> usize {
+    let mut best = 0;
+    for (class, &logit) in logits.iter().enumerate() {
+        if logit > logits[best] {
+            best = class;
+        }
+    }
+    best
+}
+/// All classes but the label, the likeliest first.
+fn ranked_others(logits: &[f32], label: usize) -> Vec<usize> {
+    let mut classes: Vec<usize> = (0..logits.len()).filter(|&class| class != label).collect();
+    classes.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    classes
