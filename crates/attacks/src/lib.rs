@@ -5,6 +5,10 @@ pub mod evasion;
 pub mod losses;
 mod table;
 
-pub use evasion::{Ddn, Fgm, GaussianNoise, Pgd, Square, UniformNoise};
+pub use evasion::{
+    Bandits, BanditsSteps, GenAttack, Nes, OnePixel, Simba, SimbaBasis, SparseRs, SparseRsPatch,
+    Spsa, Square, Zoo,
+};
+pub use evasion::{Ddn, Fgm, GaussianNoise, Pgd, UniformNoise};
 pub use losses::{Divergence, LossKind, RivalLogit, RivalMargin, TargetedDlr};
 pub use table::{ATTACKS, Entry, find};

@@ -27,12 +27,21 @@ pub struct Entry {
 
 /// Every attack, in alphabetical order.
 pub const ATTACKS: &[Entry] = &[
+    by_score::BANDITS,
     minimum::DDN,
     by_gradient::FGM,
     noise::GAUSSIAN_NOISE,
+    by_score::GEN_ATTACK,
+    by_score::NES,
+    by_score::ONE_PIXEL,
     by_gradient::PGD,
+    by_score::SIMBA,
+    by_score::SPARSE_RS,
+    by_score::SPARSE_RS_PATCH,
+    by_score::SPSA,
     by_score::SQUARE,
     noise::UNIFORM_NOISE,
+    by_score::ZOO,
 ];
 
 /// The entry called `name`.
@@ -54,7 +63,7 @@ impl Entry {
         self.expect((0.0..=1.0).contains(&value), field, "between 0 and 1", value)
     }
 
-    fn expect(
+    pub(crate) fn expect(
         &self,
         holds: bool,
         field: &'static str,

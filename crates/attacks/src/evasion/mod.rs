@@ -7,4 +7,7 @@ pub mod score;
 pub use gradient::{Fgm, Pgd};
 pub use minimum::Ddn;
 pub use noise::{GaussianNoise, UniformNoise};
-pub use score::Square;
+pub use score::{
+    Bandits, BanditsSteps, GenAttack, Nes, OnePixel, Simba, SimbaBasis, SparseRs, SparseRsPatch,
+    Spsa, Square, Zoo,
+};

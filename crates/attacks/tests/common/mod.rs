@@ -8,7 +8,22 @@ use duress_core::{Attack, Classifier, Domain};
 
 /// Hyperparameters with which an attack runs in milliseconds, where its paper's do not. For tests
 /// of contracts, which hold for any.
-const QUICK: &[(&str, &str)] = &[("ddn", "steps = 20"), ("square", "queries = 60")];
+const QUICK: &[(&str, &str)] = &[
+    ("bandits", "queries = 60"),
+    ("ddn", "steps = 20"),
+    ("gen-attack", "queries = 60"),
+    ("nes", "queries = 60\nsamples = 10"),
+    ("one-pixel", "population = 10\ngenerations = 5"),
+    ("simba", "steps = 30"),
+    ("sparse-rs", "queries = 60"),
+    ("sparse-rs-patch", "queries = 60\nsize = 2"),
+    ("spsa", "steps = 5\nsamples = 6"),
+    ("square", "queries = 60"),
+    (
+        "zoo",
+        "iterations = 40\nsearches = 4\ninitial_constant = 1.0\nlearning_rate = 0.05\ncoordinates = 12",
+    ),
+];
 
 /// The attack of that name, quick.
 pub fn quick(name: &str) -> Attack {
