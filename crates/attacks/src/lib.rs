@@ -6,8 +6,8 @@ pub mod losses;
 mod table;
 
 pub use evasion::{
-    Bandits, BanditsSteps, GenAttack, Nes, OnePixel, Simba, SimbaBasis, SparseRs, SparseRsPatch,
-    Spsa, Square, Zoo,
+    Bandits, GenAttack, Nes, OnePixel, Simba, SimbaBasis, SparseRs, SparseRsPatch, Spsa, Square,
+    Zoo,
 };
 pub use evasion::{Ddn, Fgm, GaussianNoise, Pgd, UniformNoise};
 pub use losses::{Divergence, LossKind, RivalLogit, RivalMargin, TargetedDlr};

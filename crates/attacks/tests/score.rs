@@ -231,3 +231,41 @@ fn all_break_a_linear_model_well_past_its_boundary_and_none_before_it_with_and_w
         }
     }
 }
+
+/// What a sample is asked does not depend on the class it has reached, only on its slopes: a
+/// surrogate that is fooled at once is queried as often as one that never is.
+#[test]
+fn a_transfer_goes_on_after_the_surrogate_is_fooled() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let clean: f32 = WEIGHTS.iter().sum::<f32>() / 2.0;
+    for (name, parameters, norm) in EASY {
+        let attack = (find(name).unwrap().parse)(toml::from_str(parameters).unwrap()).unwrap();
+        if attack.algorithm().reach() != duress_core::Reach::Ball {
+            continue;
+        }
+        let models = [0.01, 6.0].map(|margin| {
+            let mut model = Linear::new(&WEIGHTS, margin - clean);
+            model.domain = image();
+            model
+        });
+        let spent = models.each_ref().map(|model| {
+            let (surrogate, target) =
+                (WhiteBox::new(model, &passes), WhiteBox::new(&models[1], &passes));
+            let radius = if norm == Norm::L0 { 4.0 } else { 0.1 / worst(norm, 1.0) };
+            let problem = Problem::new(
+                Oracle::Scores(&surrogate),
+                Tensor::full([2, 8], 0.5, &device),
+                Goal::Untargeted(vec![0; 2]),
+                Threat::new(norm, radius).unwrap(),
+            );
+            let outcome = run(&attack, &problem.judged_by(Oracle::Scores(&target))).unwrap();
+            assert_eq!(outcome.count(Status::Survived), 2);
+            let loss = outcome.samples[0].loss.unwrap();
+            let untouched = (1.0 + (-6.0_f64).exp()).ln();
+            assert!(loss > untouched * 1.02, "{name}: {loss} {untouched}");
+            outcome.samples[0].forwards
+        });
+        assert_eq!(spent[0], spent[1], "{name}");
+    }
+}

@@ -8,6 +8,6 @@ pub use gradient::{Fgm, Pgd};
 pub use minimum::Ddn;
 pub use noise::{GaussianNoise, UniformNoise};
 pub use score::{
-    Bandits, BanditsSteps, GenAttack, Nes, OnePixel, Simba, SimbaBasis, SparseRs, SparseRsPatch,
-    Spsa, Square, Zoo,
+    Bandits, GenAttack, Nes, OnePixel, Simba, SimbaBasis, SparseRs, SparseRsPatch, Spsa, Square,
+    Zoo,
 };

@@ -29,24 +29,22 @@ pub struct Bandits {
     pub queries: u64,
     /// Tiles along each side of a channel, at most one a place.
     pub tiles: usize,
-    /// How it moves in Linf.
-    pub linf: BanditsSteps,
-    /// How it moves in L2.
-    pub l2: BanditsSteps,
-}
-
-/// Step sizes of [`Bandits`] in one norm.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BanditsSteps {
-    /// Length `h` of a step of the image, as a fraction of the radius.
-    pub step_size: f64,
-    /// Learning rate `η` of the prior.
-    pub prior_rate: f64,
-    /// Exploration `δ` around the prior.
-    pub exploration: f64,
-    /// Length of a probe, in raw units of L2.
-    pub probe: f64,
+    /// Length `h` of a step of the image in Linf, as a fraction of the radius.
+    pub linf_step_size: f64,
+    /// Learning rate `η` of the prior in Linf.
+    pub linf_prior_rate: f64,
+    /// Exploration `δ` around the prior in Linf.
+    pub linf_exploration: f64,
+    /// Length of a probe under a threat in Linf, in raw units of L2.
+    pub linf_probe: f64,
+    /// Length `h` of a step of the image in L2, as a fraction of the radius.
+    pub l2_step_size: f64,
+    /// Learning rate `η` of the prior in L2.
+    pub l2_prior_rate: f64,
+    /// Exploration `δ` around the prior in L2.
+    pub l2_exploration: f64,
+    /// Length of a probe under a threat in L2, in raw units.
+    pub l2_probe: f64,
 }
 
 impl Bandits {
@@ -58,8 +56,14 @@ impl Bandits {
         Self {
             queries: 10_000,
             tiles: 50,
-            linf: BanditsSteps { step_size: 0.2, prior_rate: 100.0, exploration: 1.0, probe: 0.1 },
-            l2: BanditsSteps { step_size: 0.1, prior_rate: 0.1, exploration: 0.01, probe: 0.01 },
+            linf_step_size: 0.2,
+            linf_prior_rate: 100.0,
+            linf_exploration: 1.0,
+            linf_probe: 0.1,
+            l2_step_size: 0.1,
+            l2_prior_rate: 0.1,
+            l2_exploration: 0.01,
+            l2_probe: 0.01,
         }
     }
 }
@@ -93,11 +97,17 @@ impl Algorithm for Bandits {
     fn check(&self, _: &Setting<'_>) -> Result<()> {
         ENTRY.at_least_one("queries", self.queries)?;
         ENTRY.at_least_one("tiles", self.tiles as u64)?;
-        for BanditsSteps { step_size, prior_rate, exploration, probe } in [self.linf, self.l2] {
-            ENTRY.positive("step_size", step_size)?;
-            ENTRY.positive("prior_rate", prior_rate)?;
-            ENTRY.positive("exploration", exploration)?;
-            ENTRY.positive("probe", probe)?;
+        for (field, value) in [
+            ("linf_step_size", self.linf_step_size),
+            ("linf_prior_rate", self.linf_prior_rate),
+            ("linf_exploration", self.linf_exploration),
+            ("linf_probe", self.linf_probe),
+            ("l2_step_size", self.l2_step_size),
+            ("l2_prior_rate", self.l2_prior_rate),
+            ("l2_exploration", self.l2_exploration),
+            ("l2_probe", self.l2_probe),
+        ] {
+            ENTRY.positive(field, value)?;
         }
         Ok(())
     }
@@ -119,7 +129,7 @@ impl Search<Scores> for Bandits {
                 return Ok(());
             }
             let straight = asker.norm() == Norm::L2;
-            let steps = if straight { self.l2 } else { self.linf };
+            let steps = self.steps(asker.norm());
             let mut rng = asker.generator(0);
             let mut row = asker.clean().to_vec();
             let mut prior = Prior::new(Grid::of(asker.domain()), self.tiles, !straight);
@@ -152,6 +162,35 @@ impl Search<Scores> for Bandits {
             }
             Ok(())
         })
+    }
+}
+
+/// The step sizes of one norm.
+#[derive(Clone, Copy)]
+struct Steps {
+    step_size: f64,
+    prior_rate: f64,
+    exploration: f64,
+    probe: f64,
+}
+
+impl Bandits {
+    fn steps(&self, norm: Norm) -> Steps {
+        if norm == Norm::L2 {
+            Steps {
+                step_size: self.l2_step_size,
+                prior_rate: self.l2_prior_rate,
+                exploration: self.l2_exploration,
+                probe: self.l2_probe,
+            }
+        } else {
+            Steps {
+                step_size: self.linf_step_size,
+                prior_rate: self.linf_prior_rate,
+                exploration: self.linf_exploration,
+                probe: self.linf_probe,
+            }
+        }
     }
 }
 

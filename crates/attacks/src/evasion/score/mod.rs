@@ -17,8 +17,8 @@ mod spsa;
 mod square;
 mod zoo;
 
+pub use bandits::Bandits;
 pub(crate) use bandits::ENTRY as BANDITS;
-pub use bandits::{Bandits, BanditsSteps};
 pub(crate) use gen_attack::ENTRY as GEN_ATTACK;
 pub use gen_attack::GenAttack;
 pub(crate) use nes::ENTRY as NES;

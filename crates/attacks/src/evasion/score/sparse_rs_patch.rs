@@ -22,7 +22,8 @@ use crate::table::{Entry, defaults, score};
 ///
 /// The patch may lie anywhere, the last line and column included, which the start of the official
 /// code leaves out. The loss is the margin, or the cross-entropy of a target. A sample that meets
-/// its goal stops there; a job that maximises the loss goes on to the last query.
+/// its goal stops there; a job that maximises the loss goes on to the last query, and so does one
+/// that asks for the nearest point, which returns the nearest of the patches that met the goal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SparseRsPatch {

@@ -26,7 +26,8 @@ use crate::table::{Entry, defaults, score};
 /// make a round. Probes stay in the box, and the difference is divided by their true distance. The
 /// image is kept in the box by clipping, as in the paper's experiments on `ImageNet`, without its
 /// reduced attack space and importance sampling. With a radius, a sample ends at its first point
-/// inside.
+/// inside; without one, it ends with the last round and its nearest point. A job that maximises the
+/// loss ends with the last point of the last round.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Zoo {
@@ -177,48 +178,49 @@ impl Zoo {
             let count = self.coordinates.min(movable.len());
             let chosen = sample(rng, movable.len(), count).into_iter().map(|at| movable[at]);
             let chosen: Vec<usize> = chosen.collect();
-            for part in chosen.chunks((rows_at_once(row.len()) / 2).max(1)) {
-                self.descend(asker, &mut row, (part, constant), &mut adam).await?;
+            let rises = self.rises(asker, &row, &chosen).await?;
+            for (&at, rise) in chosen.iter().zip(rises) {
+                let away = 2.0 * (f64::from(row[at]) - f64::from(asker.clean()[at]));
+                let step = self.learning_rate * adam.step(at, away + constant * rise);
+                let moved = (f64::from(row[at]) + step) as f32;
+                row[at] = moved.clamp(asker.lower()[at], asker.upper()[at]);
             }
         }
         Ok(succeeded)
     }
 
-    /// Estimates the slopes of some coordinates at a point and then moves all of them.
-    async fn descend(
+    /// The slopes of `max(margin, −κ)` along some coordinates.
+    async fn rises(
         &self,
         asker: &mut Asker<Scores>,
-        row: &mut [f32],
-        (coordinates, constant): (&[usize], f64),
-        adam: &mut Adam,
-    ) -> Result<(), Halt> {
-        let mut rows = Vec::with_capacity(2 * coordinates.len() * row.len());
-        let mut distances = Vec::with_capacity(coordinates.len());
-        for &at in coordinates {
-            let side = |by: f64| {
-                let moved = (f64::from(row[at]) + by) as f32;
-                moved.clamp(asker.lower()[at], asker.upper()[at])
-            };
-            let sides = [side(self.probe), side(-self.probe)];
-            distances.push(f64::from(sides[0]) - f64::from(sides[1]));
-            for value in sides {
-                let start = rows.len();
-                rows.extend_from_slice(row);
-                rows[start + at] = value;
+        row: &[f32],
+        coordinates: &[usize],
+    ) -> Result<Vec<f64>, Halt> {
+        let classes = asker.classes();
+        let mut rises = Vec::with_capacity(coordinates.len());
+        for part in coordinates.chunks((rows_at_once(row.len()) / 2).max(1)) {
+            let mut rows = Vec::with_capacity(2 * part.len() * row.len());
+            let mut distances = Vec::with_capacity(part.len());
+            for &at in part {
+                let side = |by: f64| {
+                    let moved = (f64::from(row[at]) + by) as f32;
+                    moved.clamp(asker.lower()[at], asker.upper()[at])
+                };
+                let sides = [side(self.probe), side(-self.probe)];
+                distances.push(f64::from(sides[0]) - f64::from(sides[1]));
+                for value in sides {
+                    let start = rows.len();
+                    rows.extend_from_slice(row);
+                    rows[start + at] = value;
+                }
+            }
+            let logits = asker.logits(rows).await?;
+            for (pair, apart) in logits.chunks_exact(2 * classes).zip(distances) {
+                let hinge = |logits| margin_loss(asker, logits).max(-self.confidence);
+                let rise = hinge(&pair[..classes]) - hinge(&pair[classes..]);
+                rises.push(if apart > 0.0 { rise / apart } else { 0.0 });
             }
         }
-        let classes = asker.classes();
-        let logits = asker.logits(rows).await?;
-        for ((pair, &at), apart) in logits.chunks_exact(2 * classes).zip(coordinates).zip(distances)
-        {
-            let hinge = |logits| margin_loss(asker, logits).max(-self.confidence);
-            let rise = hinge(&pair[..classes]) - hinge(&pair[classes..]);
-            let slope = if apart > 0.0 { rise / apart } else { 0.0 };
-            let away = 2.0 * (f64::from(row[at]) - f64::from(asker.clean()[at]));
-            let step = self.learning_rate * adam.step(at, away + constant * slope);
-            let moved = (f64::from(row[at]) + step) as f32;
-            row[at] = moved.clamp(asker.lower()[at], asker.upper()[at]);
-        }
-        Ok(())
+        Ok(rises)
     }
 }
