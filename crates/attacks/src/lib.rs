@@ -6,6 +6,6 @@ pub mod image;
 pub mod losses;
 mod table;
 
-pub use evasion::{Apgd, ApgdT, BrendelBethge, CarliniWagnerL0, CarliniWagnerL2, CarliniWagnerLinf, Component, Composite, Ddn, Decision, DeepFool, Ead, Fab, FabT, Fgm, FgsmRs, Fmn, GaussianNoise, IterativeFgsm, Jsma, KlPgd, Order, Pgd, RFgsm, SigmaZero, SmallestRadius, SparseFool, Square, SuperDeepFool, UniformNoise};
+pub use evasion::{Apgd, ApgdT, Bandits, BrendelBethge, CarliniWagnerL0, CarliniWagnerL2, CarliniWagnerLinf, Component, Composite, Ddn, Decision, DeepFool, Ead, Fab, FabT, Fgm, FgsmRs, Fmn, GaussianNoise, GenAttack, IterativeFgsm, Jsma, KlPgd, Nes, OnePixel, Order, Pgd, RFgsm, SigmaZero, Simba, SimbaBasis, SmallestRadius, SparseFool, SparseRs, SparseRsPatch, Spsa, Square, SuperDeepFool, UniformNoise, Zoo};
 pub use losses::{Divergence, LossKind, RivalLogit, RivalMargin, TargetedDlr};
 pub use table::{ATTACKS, Entry, find};

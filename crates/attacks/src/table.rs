@@ -33,6 +33,7 @@ pub const ATTACKS: &[Entry] = &[
     suites::RAND,
     suites::STANDARD,
     minimum::BRENDEL_BETHGE,
+    by_score::BANDITS,
     minimum::DDN,
     minimum::FAB,
     minimum::FAB_T,
@@ -51,7 +52,14 @@ pub const ATTACKS: &[Entry] = &[
     by_gradient::KL_PGD,
     by_gradient::MI_FGSM,
     by_gradient::NI_FGSM,
+    by_score::GEN_ATTACK,
+    by_score::NES,
+    by_score::ONE_PIXEL,
     by_gradient::PGD,
+    by_score::SIMBA,
+    by_score::SPARSE_RS,
+    by_score::SPARSE_RS_PATCH,
+    by_score::SPSA,
     by_score::SQUARE,
     minimum::SMALLEST_RADIUS,
     minimum::SUPERDEEPFOOL,
@@ -65,6 +73,7 @@ pub const ATTACKS: &[Entry] = &[
     by_gradient::TI_FGSM,
     by_gradient::VMI_FGSM,
     by_gradient::VNI_FGSM,
+    by_score::ZOO,
 ];
 
 /// The entry called `name`.

@@ -48,6 +48,13 @@ fn reaches(name: &str, parameters: &str, norm: Norm, excess: f64) {
 }
 
 #[test]
+fn zoo_reaches_the_boundary() {
+    let parameters =
+        "iterations = 400\ninitial_constant = 1.0\nlearning_rate = 0.005\nprobe = 0.001";
+    reaches("zoo", parameters, Norm::L2, 0.03);
+}
+
+#[test]
 fn ddn_reaches_the_boundary() {
     reaches("ddn", "levels = 0", Norm::L2, 0.01);
 }

@@ -2,9 +2,13 @@
 #![allow(clippy::unwrap_used)]
 mod common;
 
+use burn::prelude::*;
+use common::Smooth;
 use common::recorder::{Recorder, Target};
-use duress_attacks::Square;
-use duress_core::{Attack, Domain, Norm, Status, Threat};
+use duress_attacks::{Pgd, Square};
+use duress_core::{
+    Attack, Domain, Goal, Norm, Oracle, Passes, Problem, Status, Threat, WhiteBox, predictions, run,
+};
 
 const SHAPE: [usize; 3] = [2, 6, 5];
 const FEATURES: usize = 60;
@@ -191,5 +195,30 @@ fn a_row_of_a_table_is_attacked_in_segments() {
             _ => 0.3 * 8.0,
         };
         assert!(fall > 0.8 * worst && fall < worst + 1e-5, "{norm}: {fall} of {worst}");
+    }
+}
+
+/// Where the loss is bent, looking around finds more than one descent.
+#[test]
+fn square_breaks_no_fewer_than_pgd_on_a_model_of_no_particular_shape() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = Smooth { domain: Domain::image(1, 8, 8).unwrap(), classes: 10 };
+    let oracle = WhiteBox::new(&model, &passes);
+    let values: Vec<f32> =
+        (0..40 * 64).map(|index| (index as f32 * 0.61).sin().mul_add(0.5, 0.5)).collect();
+    let rows: Tensor<2> = Tensor::from_data(TensorData::new(values, [40, 64]), &device);
+    let clean = predictions(passes.logits(&model, rows.clone()).unwrap()).unwrap();
+    let labels: Vec<usize> = clean.into_iter().map(|(class, _)| class).collect();
+    for (norm, radius) in [(Norm::Linf, 0.004), (Norm::L2, 0.03), (Norm::L1, 0.15)] {
+        let broken = |attack: &Attack| {
+            let goal = Goal::Untargeted(labels.clone());
+            let white = Oracle::Gradients(&oracle);
+            let problem = Problem::new(white, rows.clone(), goal, threat(norm, radius));
+            run(attack, &problem).unwrap().count(Status::Broken)
+        };
+        let pgd = broken(&Attack::Gradient(Box::new(Pgd::paper())));
+        let square = broken(&attack(Square { queries: 2000, ..Square::paper() }));
+        assert!(pgd > 10 && pgd < 40 && square >= pgd, "{norm}: {square} of PGD's {pgd}");
     }
 }

@@ -10,4 +10,7 @@ pub use apgd::{Apgd, ApgdT};
 pub use gradient::{Component, Composite, Fgm, FgsmRs, IterativeFgsm, KlPgd, Order, Pgd, RFgsm};
 pub use minimum::{BrendelBethge, CarliniWagnerL0, CarliniWagnerL2, CarliniWagnerLinf, Ddn, Decision, DeepFool, Ead, Fab, FabT, Fmn, Jsma, SigmaZero, SmallestRadius, SparseFool, SuperDeepFool};
 pub use noise::{GaussianNoise, UniformNoise};
-pub use score::Square;
+pub use score::{
+    Bandits, GenAttack, Nes, OnePixel, Simba, SimbaBasis, SparseRs, SparseRsPatch, Spsa, Square,
+    Zoo,
+};

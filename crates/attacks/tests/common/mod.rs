@@ -16,6 +16,7 @@ use duress_core::{
 const QUICK: &[(&str, &str)] = &[
     ("apgd", "steps = 25"),
     ("apgd-t", "steps = 12"),
+    ("bandits", "queries = 60"),
     ("bim", "steps = 4\nstep_size = 0.4"),
     ("brendel-bethge", "steps = 12\nstart_draws = 60"),
     (
@@ -32,18 +33,29 @@ const QUICK: &[(&str, &str)] = &[
     ("fab", "steps = 10\nrestarts = 2"),
     ("fab-t", "steps = 10\nrestarts = 2\ntargets = 2"),
     ("fmn", "steps = 30"),
+    ("gen-attack", "queries = 60"),
     ("jsma", "gamma = 1.0"),
     ("mi-fgsm", "steps = 4\nstep_size = 0.4"),
+    ("nes", "queries = 60\nsamples = 10"),
     ("ni-fgsm", "steps = 4\nstep_size = 0.4"),
+    ("one-pixel", "population = 10\ngenerations = 5"),
     ("si-ni-fgsm", "steps = 4\nstep_size = 0.4\nscales = 2"),
     ("sigma-zero", "steps = 60"),
+    ("simba", "steps = 30"),
     ("smallest-radius", "bisections = 2\nhyperparameters = { steps = 4, step_size = 0.5 }"),
+    ("sparse-rs", "queries = 60"),
+    ("sparse-rs-patch", "queries = 60\nsize = 2"),
     ("sparsefool", "steps = 6\nestimate_steps = 10"),
+    ("spsa", "steps = 5\nsamples = 6"),
     ("square", "queries = 60"),
     ("ti-fgsm", "steps = 4\nstep_size = 0.4\nkernel_size = 3"),
     ("vmi-fgsm", "steps = 3\nstep_size = 0.4\nneighbors = 2"),
     ("vni-fgsm", "steps = 3\nstep_size = 0.4\nneighbors = 2"),
     ("worst-of", "attacks = [{ name = 'fgm' }, { name = 'square', queries = 20 }]"),
+    (
+        "zoo",
+        "iterations = 40\nsearches = 4\ninitial_constant = 1.0\nlearning_rate = 0.05\ncoordinates = 12",
+    ),
 
 /// The attack of that name, quick.
 pub fn quick(name: &str) -> Attack {

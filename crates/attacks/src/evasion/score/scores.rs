@@ -21,10 +21,15 @@ pub(crate) fn log_probability(logits: &[f32], label: usize) -> f64 {
     if odds > 0.0 { -(-odds).exp().ln_1p() } else { odds - odds.exp().ln_1p() }
 }
 
-/// A score of the label, turned into what the adversary minimises: the score itself where the
-/// label is to be left, its negative where it is to be reached.
-pub(crate) fn minimised(targeted: bool, score: f64) -> f64 {
-    if targeted { -score } else { score }
+/// The predicted class: the lowest of those that tie.
+pub(crate) fn predicted(logits: &[f32]) -> usize {
+    let mut best = 0;
+    for (class, &logit) in logits.iter().enumerate() {
+        if logit > logits[best] {
+            best = class;
+        }
+    }
+    best
 }
 
 #[cfg(test)]
@@ -41,7 +46,7 @@ mod tests {
         close(log_odds(&z, 1), (2.0_f64 / 6.0).ln());
         close(log_probability(&z, 1), 0.25_f64.ln());
         close(log_probability(&z, 2), 0.5_f64.ln());
-        close(minimised(true, 3.0), -3.0);
+        assert_eq!((predicted(&z), predicted(&[1.0, 1.0])), (2, 0));
     }
 
     /// A probability of `1 − e⁻⁶⁰` is one in f64.

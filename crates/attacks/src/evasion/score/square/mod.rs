@@ -18,7 +18,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::grid::Grid;
-use super::{can_move, log_probability, margin, minimised, run};
+use super::{can_move, run, search_loss};
 use crate::table::{Entry, defaults, score};
 use bumps::Power;
 use moves::{Flips, Transfers};
@@ -113,13 +113,13 @@ impl Search<Scores> for Square {
             let mut best = moves.start(asker, &mut rng);
             asker.settle(&best);
             let logits = asker.logits(best.clone()).await?;
-            let mut least = loss(asker, &logits);
+            let mut least = search_loss(asker, &logits);
             let of = self.rescale_schedule.then_some(self.queries);
             for step in 0..self.queries - 1 {
                 let share = schedule::share(self.p_init, step, of);
                 let candidate = moves.step(asker, &best, share, &mut rng);
                 let logits = asker.logits(candidate.clone()).await?;
-                let reached = loss(asker, &logits);
+                let reached = search_loss(asker, &logits);
                 if reached < least {
                     (best, least) = (candidate, reached);
                     asker.settle(&best);
@@ -127,15 +127,6 @@ impl Search<Scores> for Square {
             }
             Ok(())
         })
-    }
-}
-
-/// What Square minimises.
-fn loss(asker: &Asker<Scores>, logits: &[f32]) -> f64 {
-    if asker.is_targeted() {
-        minimised(true, log_probability(logits, asker.label()))
-    } else {
-        margin(logits, asker.label())
     }
 }
 

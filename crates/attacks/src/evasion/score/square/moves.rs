@@ -6,6 +6,7 @@ use rand::{Rng, RngExt};
 use super::bumps::{Power, bump};
 use super::schedule::sides;
 use crate::evasion::score::grid::{Grid, Window};
+use crate::evasion::score::probes::sign;
 
 /// Rounding in f32 must not leave the ball.
 const INSIDE: f64 = 1e-6;
@@ -193,8 +194,4 @@ impl Transfers {
         }
         row
     }
-}
-
-fn sign(rng: &mut impl Rng) -> f32 {
-    if rng.random() { 1.0 } else { -1.0 }
 }
