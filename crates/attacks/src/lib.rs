@@ -5,6 +5,9 @@ pub mod evasion;
 pub mod losses;
 mod table;
 
-pub use evasion::{Ddn, Fgm, GaussianNoise, Pgd, UniformNoise};
+pub use evasion::{
+    Boundary, Ddn, Fgm, GaussianNoise, Geoda, HopSkipJump, Pgd, Pointwise, Rays, SignOpt, Start,
+    SurFree, UniformNoise,
+};
 pub use losses::{Divergence, LossKind, RivalLogit, RivalMargin, TargetedDlr};
 pub use table::{ATTACKS, Entry, find};

@@ -2,7 +2,7 @@
 use duress_core::{Access, Attack, Error, GradientAttack, LabelAttack, Norm, Result, ScoreAttack};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::evasion::{gradient as by_gradient, minimum, noise};
+use crate::evasion::{decision, gradient as by_gradient, minimum, noise};
 
 /// What the command line, the experiments and the documentation know of an attack.
 #[derive(Debug)]
@@ -27,10 +27,17 @@ pub struct Entry {
 
 /// Every attack, in alphabetical order.
 pub const ATTACKS: &[Entry] = &[
+    decision::BOUNDARY,
     minimum::DDN,
     by_gradient::FGM,
     noise::GAUSSIAN_NOISE,
+    decision::GEODA,
+    decision::HOP_SKIP_JUMP,
     by_gradient::PGD,
+    decision::POINTWISE,
+    decision::RAYS,
+    decision::SIGN_OPT,
+    decision::SURFREE,
     noise::UNIFORM_NOISE,
 ];
 

@@ -51,3 +51,41 @@ fn reaches(name: &str, parameters: &str, norm: Norm, excess: f64) {
 fn ddn_reaches_the_boundary() {
     reaches("ddn", "levels = 0", Norm::L2, 0.01);
 }
+
+/// 25,000 steps of the walk: what is left is the last source step.
+#[test]
+fn the_boundary_walk_reaches_the_boundary() {
+    reaches("boundary", "", Norm::L2, 0.01);
+}
+
+/// The tolerance `γ/(d√d)` of the paper is for many features: it is 1/8 for four.
+#[test]
+fn hop_skip_jump_reaches_the_boundary() {
+    let quick = "steps = 20\ngamma = 0.01";
+    reaches("hop-skip-jump", quick, Norm::L2, 0.01);
+    reaches("hop-skip-jump", quick, Norm::Linf, 0.01);
+}
+
+#[test]
+fn geoda_reaches_the_boundary() {
+    for norm in [Norm::L1, Norm::L2, Norm::Linf] {
+        reaches("geoda", "", norm, 0.01);
+    }
+}
+
+#[test]
+fn sign_opt_reaches_the_boundary() {
+    reaches("sign-opt", "", Norm::L2, 0.01);
+    reaches("sign-opt", "", Norm::Linf, 0.01);
+}
+
+#[test]
+fn surfree_reaches_the_boundary() {
+    reaches("surfree", "frequencies = 1.0", Norm::L2, 0.01);
+}
+
+/// The signs are right at once; the radius is known to within the tolerance.
+#[test]
+fn rays_reaches_the_boundary() {
+    reaches("rays", "", Norm::Linf, 0.02);
+}

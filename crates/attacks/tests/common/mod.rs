@@ -6,7 +6,16 @@ use duress_core::{Attack, Classifier, Domain};
 
 /// Hyperparameters with which an attack runs in milliseconds, where its paper's do not. For tests
 /// of contracts, which hold for any.
-const QUICK: &[(&str, &str)] = &[("ddn", "steps = 20")];
+const QUICK: &[(&str, &str)] = &[
+    ("boundary", "steps = 30"),
+    ("ddn", "steps = 20"),
+    ("geoda", "queries = 150"),
+    ("hop-skip-jump", "steps = 2\ninitial_evaluations = 20"),
+    ("pointwise", "restarts = 2\nbisections = 3"),
+    ("rays", "queries = 100"),
+    ("sign-opt", "queries = 200\ndirections = 20\ninitial_directions = 10"),
+    ("surfree", "queries = 150"),
+];
 
 /// The attack of that name, quick.
 pub fn quick(name: &str) -> Attack {
