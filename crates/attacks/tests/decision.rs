@@ -80,7 +80,6 @@ fn excess(name: &str, parameters: &str, norm: Norm) -> f64 {
     assert_eq!(got.count(Status::Broken), 2, "{name} {norm}");
     let worst = got.samples.iter().map(|sample| sample.distance / expected - 1.0);
     let worst = worst.fold(f64::NEG_INFINITY, f64::max);
-    println!("{name} {norm}: {worst:.5} after {} queries", got.samples[0].forwards);
     assert!(worst > -1e-5, "{name} {norm}: nearer than the boundary");
     worst
 }
@@ -343,7 +342,7 @@ fn corners_and_shapes_of_all_kinds_are_attacked() {
     for domain in domains {
         let features = domain.features();
         let corner = |index: usize| {
-            let low = index * index % 3 == 0;
+            let low = (index * index).is_multiple_of(3);
             if low { domain.lower().at(index) } else { domain.upper().at(index) }
         };
         let clean: Vec<f32> = (0..features).map(corner).collect();

@@ -238,9 +238,13 @@ mod tests {
         window.push(false);
         assert_eq!(window.verdict((0.2, 0.5), 1.5).to_bits(), 1.5_f64.to_bits());
         assert!(window.answers.is_empty(), "it fills anew");
-        [false, true, true, false].into_iter().for_each(|answer| window.push(answer));
+        for answer in [false, true, true, false] {
+            window.push(answer);
+        }
         assert_eq!(window.verdict((0.2, 0.5), 1.5).to_bits(), 1.0_f64.to_bits());
-        [false; 3].into_iter().for_each(|answer| window.push(answer));
+        for answer in [false; 3] {
+            window.push(answer);
+        }
         // true, false, false, false: a quarter.
         assert_eq!(window.verdict((0.3, 0.5), 2.0).to_bits(), 0.5_f64.to_bits());
     }

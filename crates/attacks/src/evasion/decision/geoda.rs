@@ -1,7 +1,7 @@
 //! `GeoDA`.
 //!
-//! Rahmati, Moosavi-Dezfooli, Frossard, Dai. *GeoDA: A Geometric Framework for Black-Box Adversarial
-//! Attacks.* CVPR 2020, algorithm 1, equations 6, 10 and 18. <https://arxiv.org/abs/2003.06468>
+//! Rahmati, Moosavi-Dezfooli, Frossard, Dai. *`GeoDA`: A Geometric Framework for Black-Box
+//! Adversarial Attacks.* CVPR 2020, algorithm 1, equations 6, 10 and 18. <https://arxiv.org/abs/2003.06468>
 use std::sync::OnceLock;
 
 use burn::prelude::*;

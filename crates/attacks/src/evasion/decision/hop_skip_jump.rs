@@ -1,7 +1,7 @@
 //! `HopSkipJump`.
 //!
-//! Chen, Jordan, Wainwright. *HopSkipJumpAttack: A Query-Efficient Decision-Based Attack.*
-//! S&P 2020, algorithms 1 and 2. <https://arxiv.org/abs/1904.02144>
+//! Chen, Jordan, Wainwright. *`HopSkipJumpAttack`: A Query-Efficient Decision-Based
+//! Attack.* S&P 2020, algorithms 1 and 2. <https://arxiv.org/abs/1904.02144>
 use burn::prelude::*;
 use duress_core::search::{Labels, search_labels};
 use duress_core::{

@@ -192,7 +192,9 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
 pub(super) fn unit(mut vector: Vec<f64>, norm: Norm) -> Option<Vec<f64>> {
     let length = norm.of_slice(&vector);
     if length > 0.0 && length.is_finite() {
-        vector.iter_mut().for_each(|value| *value /= length);
+        for value in &mut vector {
+            *value /= length;
+        }
         return Some(vector);
     }
     None

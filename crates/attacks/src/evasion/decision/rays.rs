@@ -1,6 +1,6 @@
 //! `RayS`.
 //!
-//! Chen, Gu. *RayS: A Ray Searching Method for Hard-Label Adversarial Attack.* KDD 2020,
+//! Chen, Gu. *`RayS`: A Ray Searching Method for Hard-Label Adversarial Attack.* KDD 2020,
 //! algorithms 2 and 3. <https://arxiv.org/abs/2006.12792>
 use burn::prelude::*;
 use duress_core::search::{Labels, search_labels};

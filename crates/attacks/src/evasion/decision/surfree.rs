@@ -1,6 +1,6 @@
 //! `SurFree`.
 //!
-//! Maho, Furon, Le Merrer. *SurFree: a fast surrogate-free black-box attack.* CVPR 2021,
+//! Maho, Furon, Le Merrer. *`SurFree`: a fast surrogate-free black-box attack.* CVPR 2021,
 //! algorithm 1, equations 7 to 9. <https://arxiv.org/abs/2011.12807>
 use std::collections::VecDeque;
 use std::sync::OnceLock;
