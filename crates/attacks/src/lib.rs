@@ -6,6 +6,6 @@ pub mod image;
 pub mod losses;
 mod table;
 
-pub use evasion::{Apgd, ApgdT, Bandits, BrendelBethge, CarliniWagnerL0, CarliniWagnerL2, CarliniWagnerLinf, Component, Composite, Ddn, Decision, DeepFool, Ead, Fab, FabT, Fgm, FgsmRs, Fmn, GaussianNoise, GenAttack, IterativeFgsm, Jsma, KlPgd, Nes, OnePixel, Order, Pgd, RFgsm, SigmaZero, Simba, SimbaBasis, SmallestRadius, SparseFool, SparseRs, SparseRsPatch, Spsa, Square, SuperDeepFool, UniformNoise, Zoo};
+pub use evasion::{Apgd, ApgdT, Bandits, Boundary, BrendelBethge, CarliniWagnerL0, CarliniWagnerL2, CarliniWagnerLinf, Component, Composite, Ddn, Decision, DeepFool, Ead, Fab, FabT, Fgm, FgsmRs, Fmn, GaussianNoise, GenAttack, Geoda, HopSkipJump, IterativeFgsm, Jsma, KlPgd, Nes, OnePixel, Order, Pgd, Pointwise, RFgsm, Rays, SigmaZero, SignOpt, Simba, SimbaBasis, SmallestRadius, SparseFool, SparseRs, SparseRsPatch, Spsa, Square, Start, SuperDeepFool, SurFree, UniformNoise, Zoo};
 pub use losses::{Divergence, LossKind, RivalLogit, RivalMargin, TargetedDlr};
 pub use table::{ATTACKS, Entry, find};

@@ -2,7 +2,7 @@
 use duress_core::{Access, Attack, Error, GradientAttack, LabelAttack, Norm, Result, ScoreAttack};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::evasion::{apgd, gradient as by_gradient, minimum, noise, score as by_score, suites};
+use crate::evasion::{apgd, decision, gradient as by_gradient, minimum, noise, score as by_score, suites};
 
 /// What the command line, the experiments and the documentation know of an attack.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ pub const ATTACKS: &[Entry] = &[
     suites::STANDARD,
     minimum::BRENDEL_BETHGE,
     by_score::BANDITS,
+    decision::BOUNDARY,
     minimum::DDN,
     minimum::FAB,
     minimum::FAB_T,
@@ -66,6 +67,12 @@ pub const ATTACKS: &[Entry] = &[
     minimum::JSMA,
     minimum::SIGMA_ZERO,
     minimum::SPARSEFOOL,
+    decision::GEODA,
+    decision::HOP_SKIP_JUMP,
+    decision::POINTWISE,
+    decision::RAYS,
+    decision::SIGN_OPT,
+    decision::SURFREE,
     noise::UNIFORM_NOISE,
     suites::WORST_OF,
     by_gradient::R_FGSM,

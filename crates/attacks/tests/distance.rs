@@ -75,7 +75,6 @@ fn deepfool_overshoots_the_boundary_by_its_overshoot() {
             assert!((got / expected - 1.0).abs() < 1e-4, "{norm}: {got} {expected}");
         }
 
-#[test]
 fn superdeepfool_reaches_the_boundary() {
     reaches("superdeepfool", "", Norm::L2, 1e-3);
     reaches("superdeepfool", "crossing_steps = 1\nprojections = 3", Norm::L2, 1e-3);
@@ -108,7 +107,6 @@ fn features_changed(name: &str, parameters: &str, margin: f64) -> f64 {
     let outcome = run(&attack, &problem).unwrap();
     assert_eq!(outcome.samples[0].status, Status::Broken, "{name} {margin}");
     outcome.samples[0].distance
-}
 fn sparse_attacks_change_as_few_features_as_they_must() {
     for (margin, expected) in [(0.25, 1.0), (1.4, 1.0), (1.6, 2.0), (2.4, 2.0), (2.6, 3.0)] {
         for (name, parameters) in [
@@ -118,7 +116,6 @@ fn sparse_attacks_change_as_few_features_as_they_must() {
         ] {
             let got = features_changed(name, parameters, margin);
             assert!((got - expected).abs() < 1e-9, "{name} {margin}: {got} {expected}");
-    }
 /// In L1 the linear solver moves the heaviest feature to λ times the distance, 10⁻³ of the unit
 /// normal farther, and by 1.02 of all that. The point of the inner `DeepFool`, dense and 1.02 times
 /// its distance away, counts too.
@@ -131,5 +128,22 @@ fn sparsefool_ends_at_its_factor_times_the_distance() {
         for got in found("sparsefool", &format!("lambda = {lambda:.1}"), Norm::L1) {
             assert!((got - expected).abs() < 1e-5, "{lambda}: {got} {expected}");
 fn brendel_bethge_reaches_the_boundary_in_each_norm() {
-    for norm in [Norm::L1, Norm::L2, Norm::Linf] {
         reaches("brendel-bethge", "steps = 400", norm, 0.001);
+/// 25,000 steps of the walk: what is left is the last source step.
+fn the_boundary_walk_reaches_the_boundary() {
+    reaches("boundary", "", Norm::L2, 0.01);
+/// The tolerance `γ/(d√d)` of the paper is for many features: it is 1/8 for four.
+fn hop_skip_jump_reaches_the_boundary() {
+    let quick = "steps = 20\ngamma = 0.01";
+    reaches("hop-skip-jump", quick, Norm::L2, 0.01);
+    reaches("hop-skip-jump", quick, Norm::Linf, 0.01);
+fn geoda_reaches_the_boundary() {
+        reaches("geoda", "", norm, 0.01);
+fn sign_opt_reaches_the_boundary() {
+    reaches("sign-opt", "", Norm::L2, 0.01);
+    reaches("sign-opt", "", Norm::Linf, 0.01);
+fn surfree_reaches_the_boundary() {
+    reaches("surfree", "frequencies = 1.0", Norm::L2, 0.01);
+/// The signs are right at once; the radius is known to within the tolerance.
+fn rays_reaches_the_boundary() {
+    reaches("rays", "", Norm::Linf, 0.02);
