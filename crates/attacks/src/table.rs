@@ -2,7 +2,7 @@
 use duress_core::{Access, Attack, Error, GradientAttack, LabelAttack, Norm, Result, ScoreAttack};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::evasion::{gradient as by_gradient, minimum, noise};
+use crate::evasion::{corruption, gradient as by_gradient, minimum, noise, physical, universal};
 
 /// What the command line, the experiments and the documentation know of an attack.
 #[derive(Debug)]
@@ -27,11 +27,19 @@ pub struct Entry {
 
 /// Every attack, in alphabetical order.
 pub const ATTACKS: &[Entry] = &[
+    physical::ADVERSARIAL_PATCH,
+    corruption::ENTRY,
     minimum::DDN,
+    physical::ELASTIC,
     by_gradient::FGM,
+    physical::FLOW,
     noise::GAUSSIAN_NOISE,
     by_gradient::PGD,
+    physical::SPATIAL,
+    physical::STICKER,
     noise::UNIFORM_NOISE,
+    universal::UNIVERSAL_DEEPFOOL,
+    universal::UNIVERSAL_SGD,
 ];
 
 /// The entry called `name`.
@@ -45,6 +53,10 @@ impl Entry {
         self.expect(value.is_finite() && value > 0.0, field, "positive", value)
     }
 
+    pub(crate) fn not_negative(&self, field: &'static str, value: f64) -> Result<()> {
+        self.expect(value.is_finite() && value >= 0.0, field, "at least 0", value)
+    }
+
     pub(crate) fn at_least_one(&self, field: &'static str, value: u64) -> Result<()> {
         self.expect(value >= 1, field, "at least 1", value)
     }
@@ -53,7 +65,7 @@ impl Entry {
         self.expect((0.0..=1.0).contains(&value), field, "between 0 and 1", value)
     }
 
-    fn expect(
+    pub(crate) fn expect(
         &self,
         holds: bool,
         field: &'static str,

@@ -6,7 +6,16 @@ use duress_core::{Attack, Classifier, Domain};
 
 /// Hyperparameters with which an attack runs in milliseconds, where its paper's do not. For tests
 /// of contracts, which hold for any.
-const QUICK: &[(&str, &str)] = &[("ddn", "steps = 20")];
+const QUICK: &[(&str, &str)] = &[
+    ("adversarial-patch", "steps = 5"),
+    ("ddn", "steps = 20"),
+    ("elastic", "draws = 3"),
+    ("flow", "steps = 5"),
+    ("spatial", "angles = 3\nshifts = 3"),
+    ("sticker", "steps = 10"),
+    ("universal-deepfool", "passes = 2"),
+    ("universal-sgd", "steps = 10"),
+];
 
 /// The attack of that name, quick.
 pub fn quick(name: &str) -> Attack {
