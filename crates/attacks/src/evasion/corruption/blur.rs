@@ -31,7 +31,9 @@ fn convolve(picture: &Picture, taps: &[Tap], outside: Outside) -> Picture {
 
 fn normalised(mut taps: Vec<Tap>) -> Vec<Tap> {
     let total: f64 = taps.iter().map(|(weight, ..)| weight).sum();
-    taps.iter_mut().for_each(|(weight, ..)| *weight /= total);
+    for (weight, ..) in &mut taps {
+        *weight /= total;
+    }
     taps
 }
 

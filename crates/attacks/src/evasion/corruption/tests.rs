@@ -30,20 +30,17 @@ fn damage(kind: CorruptionKind, level: usize) -> f64 {
     (0..12).map(draw).sum::<f64>() / 12.0
 }
 
-/// Where one parameter grows with the level, so does the distance; elsewhere the last level is
-/// farther than the first. (The published levels of the elastic deformation trade tilt for tremor.)
+/// The published levels of glass trade swaps for blur, and those of the elastic deformation tilt for
+/// tremor: a smooth picture hardly feels the latter.
 #[test]
 fn severities_grow_in_distance() {
     use CorruptionKind as Kind;
     for kind in CorruptionKind::EACH {
         let levels: Vec<f64> = (0..5).map(|level| damage(kind, level)).collect();
-        println!("XX {kind:?} {levels:.1?}");
         assert!(levels[0] > 0.0, "{kind:?} {levels:?}");
         match kind {
+            Kind::GlassBlur => assert!(levels[4] > levels[0], "{levels:?}"),
             Kind::Elastic => {}
-            Kind::GlassBlur | Kind::Snow | Kind::DefocusBlur | Kind::Pixelate => {
-                assert!(levels[4] > levels[0], "{kind:?} {levels:?}");
-            }
             _ => assert!(levels.is_sorted(), "{kind:?} {levels:?}"),
         }
     }

@@ -60,7 +60,9 @@ impl Memory {
         }
         if let Some(last) = self.pairs.back() {
             let scale = 1.0 / (last.inverse * dot(&last.change, &last.change));
-            direction.iter_mut().for_each(|value| *value *= scale);
+            for value in &mut direction {
+                *value *= scale;
+            }
         }
         for (pair, factor) in self.pairs.iter().zip(factors.into_iter().rev()) {
             let back = pair.inverse * dot(&pair.change, &direction);

@@ -108,10 +108,14 @@ impl Algorithm for AdversarialPatch {
         ENTRY.share("scale_max", self.scale_max)?;
         let ordered = self.scale_min <= self.scale_max;
         ENTRY.expect(ordered, "scale_min", "at most `scale_max`", self.scale_min)?;
-        ENTRY.share("rotation", self.rotation / 180.0)?;
+        let turn = (0.0..=180.0).contains(&self.rotation);
+        ENTRY.expect(turn, "rotation", "between 0 and 180 degrees", self.rotation)?;
         ENTRY.share("brightness", self.brightness)?;
         ENTRY.at_least_one("steps", self.steps as u64)?;
         ENTRY.at_least_one("draws", u64::from(self.draws))?;
+        let all = (self.steps as u64).saturating_mul(u64::from(self.draws));
+        let counted = all < u64::from(LAST_DRAW);
+        ENTRY.expect(counted, "steps", "at most 4294967294 over all draws", self.steps)?;
         ENTRY.positive("step_size", self.step_size)?;
         self.loss.check(setting.classes, setting.targeted)
     }

@@ -99,7 +99,8 @@ impl Algorithm for Spatial {
 
     fn check(&self, setting: &Setting<'_>) -> Result<()> {
         setting.domain.image_shape()?;
-        ENTRY.share("rotation", self.rotation / 180.0)?;
+        let turn = (0.0..=180.0).contains(&self.rotation);
+        ENTRY.expect(turn, "rotation", "between 0 and 180 degrees", self.rotation)?;
         ENTRY.share("translation", self.translation)?;
         ENTRY.at_least_one("angles", u64::from(self.angles))?;
         ENTRY.at_least_one("shifts", u64::from(self.shifts))?;

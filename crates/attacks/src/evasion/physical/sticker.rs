@@ -118,8 +118,9 @@ impl Algorithm for Sticker {
         ENTRY.share("left", self.left)?;
         ENTRY.positive("height", self.height)?;
         ENTRY.positive("width", self.width)?;
-        ENTRY.share("height", self.top + self.height - SLACK)?;
-        ENTRY.share("width", self.left + self.width - SLACK)?;
+        let fits = |start: f64, length: f64| start + length <= 1.0 + ROUNDING;
+        ENTRY.expect(fits(self.top, self.height), "height", "at most 1 less `top`", self.height)?;
+        ENTRY.expect(fits(self.left, self.width), "width", "at most 1 less `left`", self.width)?;
         ENTRY.at_least_one("steps", self.steps as u64)?;
         ENTRY.positive("step_size", self.step_size)?;
         ENTRY.at_least_one("restarts", u64::from(self.restarts))?;
@@ -128,7 +129,7 @@ impl Algorithm for Sticker {
 }
 
 /// How far the sum of two shares may round beyond 1.
-const SLACK: f64 = 1e-12;
+const ROUNDING: f64 = 1e-12;
 
 impl GradientAttack for Sticker {
     fn perturb(&self, job: &mut GradientJob<'_>) -> Result<Tensor<2>> {

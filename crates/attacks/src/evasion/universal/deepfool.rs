@@ -3,7 +3,7 @@
 //! Moosavi-Dezfooli, Fawzi, Fawzi, Frossard. *Universal Adversarial Perturbations.* CVPR 2017,
 //! algorithm 1. <https://arxiv.org/abs/1610.08401>
 //!
-//! The step from one sample is DeepFool's: Moosavi-Dezfooli, Fawzi, Frossard. *`DeepFool`: a simple
+//! The step from one sample is `DeepFool`'s: Moosavi-Dezfooli, Fawzi, Frossard. *`DeepFool`: a simple
 //! and accurate method to fool deep neural networks.* CVPR 2016, algorithm 2.
 //! <https://arxiv.org/abs/1511.04599>
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,7 +30,7 @@ use crate::table::{Entry, defaults, gradient};
 /// a sample with a smaller radius than the largest gets `v` scaled down to its own.
 ///
 /// A sample spends one query at its clean row, and in each pass one at its turn and one for the
-/// fooling rate; each DeepFool step costs `candidates + 1` more.
+/// fooling rate; each `DeepFool` step costs `candidates + 1` more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UniversalDeepFool {
@@ -38,17 +38,17 @@ pub struct UniversalDeepFool {
     pub delta: f64,
     /// Most passes over the batch; the paper sets no limit.
     pub passes: usize,
-    /// Most DeepFool steps from one sample; the perturbation stays if they do not suffice.
+    /// Most `DeepFool` steps from one sample; the perturbation stays if they do not suffice.
     pub steps: usize,
-    /// Classes that DeepFool considers, those with the largest logits, the predicted one included;
+    /// Classes that `DeepFool` considers, those with the largest logits, the predicted one included;
     /// the authors take 10.
     pub candidates: usize,
-    /// How far beyond the boundary a DeepFool step goes, relative.
+    /// How far beyond the boundary a `DeepFool` step goes, relative.
     pub overshoot: f64,
 }
 
 impl UniversalDeepFool {
-    /// The paper's: δ = 0.2, ten DeepFool steps with an overshoot of 0.02; ten passes.
+    /// The paper's: δ = 0.2, ten `DeepFool` steps with an overshoot of 0.02; ten passes.
     #[must_use]
     pub fn paper() -> Self {
         Self { delta: 0.2, passes: 10, steps: 10, candidates: 10, overshoot: 0.02 }
@@ -185,7 +185,7 @@ impl Pass<'_> {
         }
     }
 
-    /// DeepFool from `x + current`: the step that changes the prediction, if it has not changed
+    /// `DeepFool` from `x + current`: the step that changes the prediction, if it has not changed
     /// there already and the steps suffice.
     async fn step(
         &self,

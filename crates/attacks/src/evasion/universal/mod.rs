@@ -17,13 +17,17 @@ const INSIDE: f64 = 1e-6;
 fn into_ball(perturbation: &mut [f64], norm: Norm, radius: f64) {
     let radius = radius * (1.0 - INSIDE);
     if norm == Norm::Linf {
-        perturbation.iter_mut().for_each(|value| *value = value.clamp(-radius, radius));
+        for value in perturbation {
+            *value = value.clamp(-radius, radius);
+        }
         return;
     }
     let length = norm.of_slice(perturbation);
     if length > radius {
         let scale = radius / length;
-        perturbation.iter_mut().for_each(|value| *value *= scale);
+        for value in perturbation {
+            *value *= scale;
+        }
     }
 }
 
