@@ -2,7 +2,7 @@
 use duress_core::{Access, Attack, Error, GradientAttack, LabelAttack, Norm, Result, ScoreAttack};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::evasion::{apgd, decision, gradient as by_gradient, minimum, noise, score as by_score, suites};
+use crate::evasion::{apgd, corruption, decision, gradient as by_gradient, minimum, noise, physical, score as by_score, suites, universal};
 
 /// What the command line, the experiments and the documentation know of an attack.
 #[derive(Debug)]
@@ -49,6 +49,10 @@ pub const ATTACKS: &[Entry] = &[
     minimum::DEEPFOOL,
     minimum::EAD,
     minimum::FMN,
+    physical::ADVERSARIAL_PATCH,
+    corruption::ENTRY,
+    physical::ELASTIC,
+    physical::FLOW,
     noise::GAUSSIAN_NOISE,
     by_gradient::KL_PGD,
     by_gradient::MI_FGSM,
@@ -81,6 +85,10 @@ pub const ATTACKS: &[Entry] = &[
     by_gradient::VMI_FGSM,
     by_gradient::VNI_FGSM,
     by_score::ZOO,
+    physical::SPATIAL,
+    physical::STICKER,
+    universal::UNIVERSAL_DEEPFOOL,
+    universal::UNIVERSAL_SGD,
 ];
 
 /// The entry called `name`.
@@ -92,6 +100,10 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 impl Entry {
     pub(crate) fn positive(&self, field: &'static str, value: f64) -> Result<()> {
         self.expect(value.is_finite() && value > 0.0, field, "positive", value)
+    }
+
+    pub(crate) fn not_negative(&self, field: &'static str, value: f64) -> Result<()> {
+        self.expect(value.is_finite() && value >= 0.0, field, "at least 0", value)
     }
 
     pub(crate) fn at_least_one(&self, field: &'static str, value: u64) -> Result<()> {

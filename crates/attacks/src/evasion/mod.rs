@@ -6,13 +6,15 @@ pub mod minimum;
 pub mod noise;
 pub mod score;
 pub mod suites;
-
 pub use apgd::{Apgd, ApgdT};
 pub use gradient::{Component, Composite, Fgm, FgsmRs, IterativeFgsm, KlPgd, Order, Pgd, RFgsm};
 pub use minimum::{BrendelBethge, CarliniWagnerL0, CarliniWagnerL2, CarliniWagnerLinf, Ddn, Decision, DeepFool, Ead, Fab, FabT, Fmn, Jsma, SigmaZero, SmallestRadius, SparseFool, SuperDeepFool};
 pub use decision::{Boundary, Geoda, HopSkipJump, Pointwise, Rays, SignOpt, Start, SurFree};
 pub use noise::{GaussianNoise, UniformNoise};
-pub use score::{
-    Bandits, GenAttack, Nes, OnePixel, Simba, SimbaBasis, SparseRs, SparseRsPatch, Spsa, Square,
-    Zoo,
-};
+pub use score::{Bandits, GenAttack, Nes, OnePixel, Simba, SimbaBasis, SparseRs, SparseRsPatch, Spsa, Square, Zoo};
+pub mod corruption;
+pub mod physical;
+pub mod universal;
+pub use corruption::{Corruption, CorruptionKind};
+pub use physical::{AdversarialPatch, Elastic, Flow, PatchShape, Spatial, SpatialSearch, Sticker};
+pub use universal::{UniversalDeepFool, UniversalSgd};

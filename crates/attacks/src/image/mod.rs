@@ -13,9 +13,7 @@ pub use colour::{rotate_hue, scale_saturation};
 pub use gaussian::{gaussian_filter, gaussian_kernel};
 pub use resize::{Placement, place_resized, resize_bilinear, zero_pad};
 pub use sampling::sample_bilinear;
-
 use burn::prelude::*;
-
 /// Row and column of each pixel of a picture, both `[1, height · width]`.
 fn grid([height, width]: [usize; 2], device: &Device) -> (Tensor<2>, Tensor<2>) {
     let values = |of: &dyn Fn(usize) -> usize| {
@@ -24,3 +22,7 @@ fn grid([height, width]: [usize; 2], device: &Device) -> (Tensor<2>, Tensor<2>) 
     };
     (values(&|index| index / width), values(&|index| index % width))
 }
+//! Pictures on the host: resampling, displacement and procedural noise.
+pub(crate) mod noise;
+pub(crate) mod picture;
+pub(crate) mod warp;

@@ -14,6 +14,7 @@ use duress_core::{
 /// Hyperparameters with which an attack runs in milliseconds, where its paper's do not. For tests
 /// of contracts, which hold for any.
 const QUICK: &[(&str, &str)] = &[
+    ("adversarial-patch", "steps = 5"),
     ("apgd", "steps = 25"),
     ("apgd-t", "steps = 12"),
     ("bandits", "queries = 60"),
@@ -31,8 +32,10 @@ const QUICK: &[(&str, &str)] = &[
     ("ddn", "steps = 20"),
     ("di-fgsm", "steps = 4\nstep_size = 0.4"),
     ("ead", "search_steps = 3\nsteps = 30\nlearning_rate = 0.05\ninitial_constant = 1.0"),
+    ("elastic", "draws = 3"),
     ("fab", "steps = 10\nrestarts = 2"),
     ("fab-t", "steps = 10\nrestarts = 2\ntargets = 2"),
+    ("flow", "steps = 5"),
     ("fmn", "steps = 30"),
     ("gen-attack", "queries = 60"),
     ("geoda", "queries = 150"),
@@ -52,10 +55,14 @@ const QUICK: &[(&str, &str)] = &[
     ("sparse-rs", "queries = 60"),
     ("sparse-rs-patch", "queries = 60\nsize = 2"),
     ("sparsefool", "steps = 6\nestimate_steps = 10"),
+    ("spatial", "angles = 3\nshifts = 3"),
     ("spsa", "steps = 5\nsamples = 6"),
     ("square", "queries = 60"),
+    ("sticker", "steps = 10"),
     ("surfree", "queries = 150"),
     ("ti-fgsm", "steps = 4\nstep_size = 0.4\nkernel_size = 3"),
+    ("universal-deepfool", "passes = 2"),
+    ("universal-sgd", "steps = 10"),
     ("vmi-fgsm", "steps = 3\nstep_size = 0.4\nneighbors = 2"),
     ("vni-fgsm", "steps = 3\nstep_size = 0.4\nneighbors = 2"),
     ("worst-of", "attacks = [{ name = 'fgm' }, { name = 'square', queries = 20 }]"),
