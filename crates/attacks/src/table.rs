@@ -2,7 +2,10 @@
 use duress_core::{Access, Attack, Error, GradientAttack, LabelAttack, Norm, Result, ScoreAttack};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::evasion::{apgd, corruption, decision, gradient as by_gradient, minimum, noise, physical, score as by_score, suites, universal};
+use crate::evasion::{
+    apgd, corruption, decision, gradient as by_gradient, minimum, noise, physical,
+    score as by_score, suites, universal,
+};
 
 /// What the command line, the experiments and the documentation know of an attack.
 #[derive(Debug)]
@@ -27,68 +30,68 @@ pub struct Entry {
 
 /// Every attack, in alphabetical order.
 pub const ATTACKS: &[Entry] = &[
+    physical::ADVERSARIAL_PATCH,
     apgd::APGD,
     apgd::APGD_T,
     suites::PLUS,
     suites::RAND,
     suites::STANDARD,
-    minimum::BRENDEL_BETHGE,
     by_score::BANDITS,
-    decision::BOUNDARY,
-    minimum::DDN,
-    minimum::FAB,
-    minimum::FAB_T,
     by_gradient::BIM,
-    by_gradient::COMPOSITE,
-    by_gradient::DI_FGSM,
-    by_gradient::FGM,
-    by_gradient::FGSM_RS,
+    decision::BOUNDARY,
+    minimum::BRENDEL_BETHGE,
     minimum::CARLINI_WAGNER_L0,
     minimum::CARLINI_WAGNER_L2,
     minimum::CARLINI_WAGNER_LINF,
-    minimum::DEEPFOOL,
-    minimum::EAD,
-    minimum::FMN,
-    physical::ADVERSARIAL_PATCH,
+    by_gradient::COMPOSITE,
     corruption::ENTRY,
+    minimum::DDN,
+    minimum::DEEPFOOL,
+    by_gradient::DI_FGSM,
+    minimum::EAD,
     physical::ELASTIC,
+    minimum::FAB,
+    minimum::FAB_T,
+    by_gradient::FGM,
+    by_gradient::FGSM_RS,
     physical::FLOW,
+    minimum::FMN,
     noise::GAUSSIAN_NOISE,
-    by_gradient::KL_PGD,
-    by_gradient::MI_FGSM,
-    by_gradient::NI_FGSM,
     by_score::GEN_ATTACK,
-    by_score::NES,
-    by_score::ONE_PIXEL,
-    by_gradient::PGD,
-    by_score::SIMBA,
-    by_score::SPARSE_RS,
-    by_score::SPARSE_RS_PATCH,
-    by_score::SPSA,
-    by_score::SQUARE,
-    minimum::SMALLEST_RADIUS,
-    minimum::SUPERDEEPFOOL,
-    minimum::JSMA,
-    minimum::SIGMA_ZERO,
-    minimum::SPARSEFOOL,
     decision::GEODA,
     decision::HOP_SKIP_JUMP,
+    minimum::JSMA,
+    by_gradient::KL_PGD,
+    by_gradient::MI_FGSM,
+    by_score::NES,
+    by_gradient::NI_FGSM,
+    by_score::ONE_PIXEL,
+    by_gradient::PGD,
     decision::POINTWISE,
-    decision::RAYS,
-    decision::SIGN_OPT,
-    decision::SURFREE,
-    noise::UNIFORM_NOISE,
-    suites::WORST_OF,
     by_gradient::R_FGSM,
+    decision::RAYS,
     by_gradient::SI_NI_FGSM,
-    by_gradient::TI_FGSM,
-    by_gradient::VMI_FGSM,
-    by_gradient::VNI_FGSM,
-    by_score::ZOO,
+    minimum::SIGMA_ZERO,
+    decision::SIGN_OPT,
+    by_score::SIMBA,
+    minimum::SMALLEST_RADIUS,
+    by_score::SPARSE_RS,
+    by_score::SPARSE_RS_PATCH,
+    minimum::SPARSEFOOL,
     physical::SPATIAL,
+    by_score::SPSA,
+    by_score::SQUARE,
     physical::STICKER,
+    minimum::SUPERDEEPFOOL,
+    decision::SURFREE,
+    by_gradient::TI_FGSM,
+    noise::UNIFORM_NOISE,
     universal::UNIVERSAL_DEEPFOOL,
     universal::UNIVERSAL_SGD,
+    by_gradient::VMI_FGSM,
+    by_gradient::VNI_FGSM,
+    suites::WORST_OF,
+    by_score::ZOO,
 ];
 
 /// The entry called `name`.
@@ -112,10 +115,6 @@ impl Entry {
 
     pub(crate) fn share(&self, field: &'static str, value: f64) -> Result<()> {
         self.expect((0.0..=1.0).contains(&value), field, "between 0 and 1", value)
-    }
-
-    pub(crate) fn not_negative(&self, field: &'static str, value: f64) -> Result<()> {
-        self.expect(value.is_finite() && value >= 0.0, field, "at least 0", value)
     }
 
     pub(crate) fn expect(

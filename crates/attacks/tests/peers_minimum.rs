@@ -2,27 +2,22 @@
 //! median distance may exceed the best of theirs by a hundredth at most.
 #![allow(clippy::unwrap_used)]
 mod common;
-#[path = "common/peers.rs"]
-mod peers;
 
-use burn::prelude::*;
+use common::peers::{Peer, peer as load};
 use common::{attack, nearest};
-use duress_core::{Goal, Norm, Passes, Status, host::floats};
-use peers::{Peer, load};
+use duress_core::{Goal, Norm, Status};
 
 /// The median distance over the first `count` images that are classified right; infinite where
 /// nothing was found.
 fn median(peer: &Peer, name: &str, text: &str, norm: Norm, count: usize) -> f64 {
     let goal = Goal::Untargeted(peer.labels[..count].to_vec());
     let rows = &peer.images[..count * 784];
-    let outcome = nearest(&attack(name, text), peer.model.as_ref(), rows, goal, norm);
+    let outcome = nearest(&attack(name, text), &peer.classifier(), rows, goal, norm);
     let mut distances: Vec<f64> = outcome
         .samples
         .iter()
         .filter(|sample| sample.status != Status::AlreadyMet)
-        .map(|sample| {
-            if sample.status == Status::Broken { sample.distance } else { f64::INFINITY }
-        })
+        .map(|sample| if sample.status == Status::Broken { sample.distance } else { f64::INFINITY })
         .collect();
     distances.sort_by(f64::total_cmp);
     let middle = distances.len() / 2;
@@ -38,7 +33,7 @@ fn compare(peer: &str, name: &str, text: &str, norm: Norm, count: usize, theirs:
     let Some(peer) = load(peer) else { return };
     let best = theirs
         .iter()
-        .map(|key| peer.results[key]["median_correct"].as_f64().unwrap())
+        .map(|key| peer.summary()[key]["median_correct"].as_f64().unwrap())
         .fold(f64::INFINITY, f64::min);
     let began = std::time::Instant::now();
     let ours = median(&peer, name, text, norm, count);
@@ -50,24 +45,6 @@ const DDN: &str = "steps = 100\ngamma = 0.05\ninitial_norm = 1.0\nlevels = 256";
 const CARLINI_WAGNER: &str =
     "search_steps = 9\nsteps = 200\nlearning_rate = 0.05\ninitial_constant = 0.01";
 const ADVLIB_AND_FOOLBOX: &[&str] = &["cw_l2_advlib", "cw_l2_foolbox"];
-
-/// The weights are read right: the logits agree with those the networks gave elsewhere.
-#[test]
-fn most_images_are_classified_right() {
-    for name in ["mnist_std", "mnist_at"] {
-        let Some(peer) = load(name) else { return };
-        let device = Device::flex();
-        let rows = Tensor::from_data(TensorData::new(peer.images.clone(), [256, 784]), &device);
-        let logits = Passes::new(&device).unwrap().logits(peer.model.as_ref(), rows).unwrap();
-        let logits = floats(logits).unwrap();
-        let right = peer.labels.iter().enumerate().filter(|&(index, &label)| {
-            let row = &logits[index * 10..][..10];
-            row.iter().all(|&logit| logit <= row[label])
-        });
-        let expected = peer.results["clean_acc_eval"].as_f64().unwrap();
-        assert!((right.count() as f64 / 256.0 - expected).abs() < 1e-9, "{name}");
-    }
-}
 
 #[test]
 fn deepfool_comes_as_near_as_others() {

@@ -2,18 +2,24 @@
 //!
 //! Everything here is differentiable in the pixels and in the parameters, and each sample has
 //! parameters of its own (`[N, 1]`). A pixel's centre has whole coordinates: the first is (0, 0).
+//! What needs no gradient (displacement, procedural noise) works on one picture on the host.
 mod affine;
 mod colour;
 mod gaussian;
+pub(crate) mod noise;
+pub(crate) mod picture;
 mod resize;
 mod sampling;
+pub(crate) mod warp;
 
 pub use affine::{Affine, rotate, warp_affine};
 pub use colour::{rotate_hue, scale_saturation};
 pub use gaussian::{gaussian_filter, gaussian_kernel};
 pub use resize::{Placement, place_resized, resize_bilinear, zero_pad};
 pub use sampling::sample_bilinear;
+
 use burn::prelude::*;
+
 /// Row and column of each pixel of a picture, both `[1, height · width]`.
 fn grid([height, width]: [usize; 2], device: &Device) -> (Tensor<2>, Tensor<2>) {
     let values = |of: &dyn Fn(usize) -> usize| {
@@ -22,7 +28,3 @@ fn grid([height, width]: [usize; 2], device: &Device) -> (Tensor<2>, Tensor<2>) 
     };
     (values(&|index| index / width), values(&|index| index % width))
 }
-//! Pictures on the host: resampling, displacement and procedural noise.
-pub(crate) mod noise;
-pub(crate) mod picture;
-pub(crate) mod warp;

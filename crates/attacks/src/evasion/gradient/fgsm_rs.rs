@@ -8,7 +8,7 @@ use duress_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::hold;
+use super::keep_solved;
 use crate::losses::LossKind;
 use crate::table::{Entry, defaults, gradient};
 
@@ -83,7 +83,8 @@ impl GradientAttack for FgsmRs {
             job.ensure_finite(at.gradient.clone())?;
         }
         let solved = (job.objective() == Objective::Succeed).then(|| job.aim().met(at.logits));
-        let length = hold(job.region().radius() * self.step_size, solved.as_ref());
-        Ok(job.region().ascend(start, at.gradient, length))
+        let length = job.region().radius() * self.step_size;
+        let next = job.region().ascend(start.clone(), at.gradient, length);
+        Ok(keep_solved(next, start, solved.as_ref()))
     }
 }

@@ -11,7 +11,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
-use super::hold;
+use super::keep_solved;
 use crate::losses::Divergence;
 use crate::table::{Entry, defaults, gradient};
 
@@ -104,8 +104,9 @@ impl GradientAttack for KlPgd {
                 job.ensure_finite(at.gradient.clone())?;
             }
             let solved = (job.objective() == Objective::Succeed).then(|| job.aim().met(at.logits));
-            let length = hold(job.region().radius() * self.step_size, solved.as_ref());
-            rows = job.region().ascend(rows, at.gradient, length);
+            let length = job.region().radius() * self.step_size;
+            let next = job.region().ascend(rows.clone(), at.gradient, length);
+            rows = keep_solved(next, rows, solved.as_ref());
             if let Some(solved) = solved
                 && checkpoint
             {

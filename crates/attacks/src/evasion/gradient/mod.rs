@@ -28,10 +28,14 @@ pub use r_fgsm::RFgsm;
 
 use burn::prelude::*;
 
-/// Step lengths `[N, 1]`, zero where a sample is solved: it stays where it is.
-fn hold(length: Tensor<2>, solved: Option<&Tensor<1, Bool>>) -> Tensor<2> {
+/// The `next` rows `[N, F]`, but those of `solved` samples as they were, to the bit: a step of
+/// length zero would project them once more as long as others keep the batch going.
+fn keep_solved(next: Tensor<2>, before: Tensor<2>, solved: Option<&Tensor<1, Bool>>) -> Tensor<2> {
     match solved {
-        Some(solved) => length.mask_fill(solved.clone().unsqueeze_dim(1), 0.0),
-        None => length,
+        Some(solved) if next.dims()[0] > 0 => {
+            let stays = solved.clone().unsqueeze_dim::<2>(1).expand(next.dims());
+            next.mask_where(stays, before)
+        }
+        _ => next,
     }
 }

@@ -11,7 +11,7 @@ use duress_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{hold, momentum, sparse};
+use super::{keep_solved, momentum, sparse};
 use crate::losses::LossKind;
 use crate::table::{Entry, defaults, gradient};
 
@@ -126,22 +126,18 @@ impl GradientAttack for Pgd {
                 at.gradient
             };
             let solved = (job.objective() == Objective::Succeed).then(|| job.aim().met(at.logits));
-            let length = hold(job.region().radius() * self.step_size, solved.as_ref());
             let length = job.region().radius() * self.step_size;
-            let before = solved.is_some().then(|| rows.clone());
-            rows = if job.norm() == Norm::L1 {
+            let next = if job.norm() == Norm::L1 {
                 let step = sparse::direction(gradient, &rows, job.region(), self.l1_quantile);
-                job.region().project(rows + step * length)
+                job.region().project(rows.clone() + step * length)
             } else {
-                job.region().ascend(rows, gradient, length)
+                job.region().ascend(rows.clone(), gradient, length)
             };
-            if let (Some(solved), Some(before)) = (solved, before) {
-                // To project a row once more would change its bits as long as others go on.
-                let stays = solved.clone().unsqueeze_dim::<2>(1).expand(rows.dims());
-                rows = rows.mask_where(stays, before);
-                if checkpoint {
-                    job.retire(solved, &mut rows, &mut [&mut velocity])?;
-                }
+            rows = keep_solved(next, rows, solved.as_ref());
+            if let Some(solved) = solved
+                && checkpoint
+            {
+                job.retire(solved, &mut rows, &mut [&mut velocity])?;
             }
         }
         Ok(rows)

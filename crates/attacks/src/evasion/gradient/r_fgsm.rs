@@ -9,7 +9,7 @@ use duress_core::{
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::hold;
+use super::keep_solved;
 use crate::losses::LossKind;
 use crate::table::{Entry, defaults, gradient};
 
@@ -89,7 +89,8 @@ impl GradientAttack for RFgsm {
             job.ensure_finite(at.gradient.clone())?;
         }
         let solved = (job.objective() == Objective::Succeed).then(|| job.aim().met(at.logits));
-        let length = hold(radius * (1.0 - self.random_step), solved.as_ref());
-        Ok(job.region().ascend(start, at.gradient, length))
+        let length = radius * (1.0 - self.random_step);
+        let next = job.region().ascend(start.clone(), at.gradient, length);
+        Ok(keep_solved(next, start, solved.as_ref()))
     }
 }

@@ -63,11 +63,7 @@ impl ConstantSearch {
 
     /// Takes note of a step: which samples `[N, 1]` succeeded at it and the loss of each. Tells
     /// which samples start their next search.
-    pub(super) fn advance(
-        &mut self,
-        success: Tensor<2, Bool>,
-        loss: Tensor<2>,
-    ) -> Tensor<2, Bool> {
+    pub(super) fn advance(&mut self, success: Tensor<2, Bool>, loss: Tensor<2>) -> Tensor<2, Bool> {
         self.succeeded = self.succeeded.clone().mask_fill(success, 1.0);
         let after = self.taken.clone() + 1.0;
         let mut over = after.clone().greater_equal_elem(self.plan.steps as f32);

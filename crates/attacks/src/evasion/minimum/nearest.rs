@@ -13,7 +13,6 @@ pub(crate) struct Nearest {
     pub(crate) rows: Tensor<2>,
     /// `[N, 1]`.
     pub(crate) distance: Tensor<2>,
-    /// `[N, 1]`: within this distance a sample is solved.
     /// The radii within which a point solves its sample, `[N, 1]`.
     enough: Tensor<2>,
 }
@@ -31,13 +30,11 @@ impl Nearest {
         Self { enough, ..self }
     }
 
-    /// Keeps the `candidates` `[N, F]` that met the goal and are nearer than what is kept. A sample
-    /// that is solved keeps its point: how long it stays in the batch must not change its result.
+    /// Keeps the `candidates` `[N, F]` that met the goal and are nearer than what is kept.
     pub(crate) fn offer(&mut self, region: &Region, candidates: Tensor<2>, met: Tensor<1, Bool>) {
         let distance = region.norm().of(candidates.clone() - region.center());
         let nearer = distance.clone().lower(self.distance.clone());
         let open = self.distance.clone().greater(self.enough.clone());
-        let better = nearer.bool_and(met.unsqueeze_dim(1)).bool_and(open);
         let better = nearer.bool_and(open).bool_and(met.unsqueeze_dim(1));
         let [count, features] = candidates.dims();
         let wide = better.clone().expand([count, features]);
@@ -74,7 +71,6 @@ impl Nearest {
         job: &mut GradientJob<'_>,
         state: &mut [&mut Tensor<2>],
     ) -> Result<()> {
-        let solved = self.solved(job);
         self.leave(self.solved(), job, state)
     }
 

@@ -85,8 +85,8 @@ impl Algorithm for SmallestRadius {
 impl SmallestRadius {
     fn read(&self) -> Result<Attack, toml::de::Error> {
         let entry = table::find(&self.attack);
-        let entry = entry
-            .ok_or_else(|| toml::de::Error::custom(format!("no attack `{}`", self.attack)))?;
+        let entry =
+            entry.ok_or_else(|| toml::de::Error::custom(format!("no attack `{}`", self.attack)))?;
         (entry.parse)(self.hyperparameters.clone())
     }
 
@@ -139,7 +139,8 @@ impl GradientAttack for SmallestRadius {
             }
             let (found, upper) = (nearest.found(), nearest.distance.clone());
             let whole = job.region().radius();
-            let lost = radius.clone().greater_equal(whole.clone()).bool_and(found.clone().bool_not());
+            let lost =
+                radius.clone().greater_equal(whole.clone()).bool_and(found.clone().bool_not());
             failed = radius.clone().mask_where(success, failed);
             // A failure beyond a success says nothing about what lies below.
             failed = failed.clone().mask_fill(failed.greater_equal(upper.clone()), 0.0);

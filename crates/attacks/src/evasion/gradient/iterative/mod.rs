@@ -28,7 +28,7 @@ use duress_core::{
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::{hold, momentum};
+use super::{keep_solved, momentum};
 use crate::image::{gaussian_filter, gaussian_kernel};
 use crate::losses::LossKind;
 use crate::table::Entry;
@@ -256,8 +256,9 @@ impl GradientAttack for IterativeFgsm {
                 gradient = gradient * mutable.clone();
             }
             velocity = momentum::accumulate(velocity, gradient, self.momentum);
-            let length = hold(length, solved.as_ref());
-            rows = job.region().ascend(rows, velocity.clone(), length);
+
+            let next = job.region().ascend(rows.clone(), velocity.clone(), length);
+            rows = keep_solved(next, rows, solved.as_ref());
             if let Some(solved) = solved
                 && checkpoint
             {
