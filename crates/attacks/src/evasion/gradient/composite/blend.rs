@@ -54,3 +54,36 @@ impl Blend<'_> {
         rows
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use duress_core::{Domain, host::floats, pull_back};
+
+    /// Darker by 0.2 or times 0.7, from ½: x₁ = 0.3 a + 0.35 b, x₂ = (x₁ − 0.2) c + 0.7 x₁ d.
+    #[test]
+    fn surrogates_and_their_slopes_through_all_turns_by_hand() {
+        let device = Device::flex();
+        let space = Space::of(&Domain::image(1, 1, 1).unwrap(), &device).unwrap();
+        let mut attack = Composite::paper();
+        attack.components = vec![Component::Brightness, Component::Contrast];
+        let one = |value: f32| Tensor::<2>::from_data([[value]], &device);
+        let blend = Blend {
+            attack: &attack,
+            space: &space,
+            region: [one(0.5), one(0.0), one(1.0)],
+            values: Tensor::from_data([[-0.2, 0.7]], &device),
+            pixels: one(0.0),
+        };
+        let rows =
+            |matrix: [f32; 4]| floats(blend.rows(Tensor::from_data([matrix], &device))).unwrap()[0];
+        assert!((rows([1.0, 0.0, 0.0, 1.0]) - 0.21).abs() < 1e-6);
+        assert!((rows([0.0, 1.0, 1.0, 0.0]) - 0.15).abs() < 1e-6);
+        assert!((rows([0.5; 4]) - 0.17625).abs() < 1e-6);
+        let half = Tensor::<2>::full([1, 4], 0.5, &device);
+        let slopes = pull_back(half, |matrix| blend.rows(matrix), one(1.0)).unwrap();
+        for (got, expected) in floats(slopes).unwrap().iter().zip([0.255, 0.2975, 0.125, 0.2275]) {
+            assert!((got - expected).abs() < 1e-6, "{got} {expected}");
+        }
+    }
+}

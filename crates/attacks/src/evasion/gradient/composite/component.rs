@@ -1,6 +1,6 @@
 //! What a composite perturbation is made of.
 use burn::prelude::*;
-use duress_core::{GradientJob, Result};
+use duress_core::{Domain, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::image::{rotate, rotate_hue, scale_saturation};
@@ -55,12 +55,12 @@ pub(super) struct Space {
 }
 
 impl Space {
-    pub(super) fn of(job: &GradientJob<'_>) -> Result<Self> {
-        let (lower, upper) = job.domain().bounds(&job.clean().device());
+    pub(super) fn of(domain: &Domain, device: &Device) -> Result<Self> {
+        let (lower, upper) = domain.bounds(device);
         let side = upper - lower.clone();
         let none = side.clone().lower_equal_elem(0.0);
         let divisor = side.clone().mask_fill(none, 1.0);
-        Ok(Self { shape: job.domain().image_shape()?, lower, side, divisor })
+        Ok(Self { shape: domain.image_shape()?, lower, side, divisor })
     }
 
     /// Rows `[N, F]` as `component` changes them by `by` `[N, 1]`, in the units of the rows.

@@ -52,7 +52,7 @@ impl<'a> Walk<'a> {
         let scheduled = attack.order == Order::Scheduled;
         Ok(Self {
             attack,
-            space: Space::of(job)?,
+            space: Space::of(job.domain(), &rows.device())?,
             turn: 0,
             base: rows.clone(),
             value: values.clone().narrow(1, 0, 1),
