@@ -5,10 +5,10 @@ mod common;
 use burn::prelude::*;
 use common::Linear;
 use common::recorder::{Recorder, Target};
-use duress_attacks::{Bandits, GenAttack, Nes, Simba, SimbaBasis, Spsa, Zoo, find};
+use duress_attacks::{Bandits, GenAttack, Nes, Simba, SimbaBasis, Spsa, Square, Zoo, find};
 use duress_core::{
-    Attack, Domain, Goal, Norm, Oracle, Passes, Problem, ScoreAttack, Status, Threat, WhiteBox,
-    host, run,
+    Attack, Domain, Error, Goal, Norm, Oracle, Passes, Problem, ScoreAttack, Status, Threat,
+    WhiteBox, host, run,
 };
 
 const WEIGHTS: [f32; 8] = [3.0, -1.0, 2.0, 0.5, -2.5, 1.0, -0.7, 1.5];
@@ -267,5 +267,98 @@ fn a_transfer_goes_on_after_the_surrogate_is_fooled() {
             outcome.samples[0].forwards
         });
         assert_eq!(spent[0], spent[1], "{name}");
+    }
+}
+
+/// The driver refuses a row outside its own ball or with an immutable feature changed.
+#[test]
+fn each_sample_has_its_own_radius_and_immutable_features_stay() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let mut model = Linear::new(&WEIGHTS, 20.0);
+    model.domain = image().with_immutable(vec![0, 5]).unwrap();
+    let oracle = WhiteBox::new(&model, &passes);
+    for (name, parameters, norm) in EASY {
+        let attack = (find(name).unwrap().parse)(toml::from_str(parameters).unwrap()).unwrap();
+        let unit = if norm == Norm::L0 { 2.0 } else { 0.1 };
+        let radii = vec![0.0, unit, 3.0 * unit];
+        let problem = Problem::new(
+            Oracle::Scores(&oracle),
+            Tensor::full([3, 8], 0.5, &device),
+            Goal::Untargeted(vec![0; 3]),
+            Threat::per_sample(norm, radii).unwrap(),
+        );
+        let outcome = run(&attack, &problem).unwrap();
+        let falls: Vec<f32> =
+            host::floats(outcome.rows).unwrap().chunks(8).map(|row| -inner(row)).collect();
+        assert!(falls[0].abs() < 1e-6 && falls[0] < falls[1], "{name}: {falls:?}");
+        assert!(falls[1] < falls[2], "{name}: {falls:?}");
+        assert_eq!(outcome.samples[0].forwards == 0, name != "zoo", "{name}: nowhere to go");
+    }
+}
+
+#[test]
+fn rows_of_a_table_are_attacked_unless_pixels_are_needed() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let mut model = Linear::new(&WEIGHTS, 0.1 - WEIGHTS.iter().sum::<f32>() / 2.0);
+    model.domain = Domain::table(vec![0.0; 8], vec![1.0; 8]).unwrap();
+    let oracle = WhiteBox::new(&model, &passes);
+    for (name, parameters, norm) in EASY {
+        let attack = (find(name).unwrap().parse)(toml::from_str(parameters).unwrap()).unwrap();
+        let radius = if norm == Norm::L0 { 1.0 } else { 0.3 / worst(norm, 1.0) };
+        let problem = Problem::new(
+            Oracle::Scores(&oracle),
+            Tensor::full([1, 8], 0.5, &device),
+            Goal::Untargeted(vec![0]),
+            Threat::new(norm, radius).unwrap(),
+        );
+        match run(&attack, &problem) {
+            Ok(outcome) => assert_eq!(outcome.count(Status::Broken), 1, "{name}"),
+            Err(error) => {
+                assert!(name == "one-pixel" && matches!(error, Error::NotAnImage(_)), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_restart_starts_elsewhere_and_pays_again() {
+    let spent = |restarts| {
+        let square = attack(Square { queries: 1, restarts, ..Square::paper() });
+        let device = Device::flex();
+        let passes = Passes::new(&device).unwrap();
+        let mut model = Linear::new(&WEIGHTS, 20.0);
+        model.domain = image();
+        let oracle = WhiteBox::new(&model, &passes);
+        let problem = Problem::new(
+            Oracle::Scores(&oracle),
+            Tensor::full([1, 8], 0.5, &device),
+            Goal::Untargeted(vec![0]),
+            Threat::new(Norm::Linf, 0.5).unwrap(),
+        );
+        let outcome = run(&square, &problem).unwrap();
+        (outcome.samples[0].forwards, outcome.samples[0].loss.unwrap())
+    };
+    let ((once, loss), (often, best)) = (spent(1), spent(8));
+    assert_eq!((once, often), (1, 8));
+    assert!(best > loss, "{best} {loss}");
+}
+
+/// Inside the ball nothing meets the goal, outside everything: the probes do not count as found.
+#[test]
+fn a_probe_that_leaves_the_ball_and_meets_the_goal_ends_nothing() {
+    let recorder = Recorder::new(image(), 2, |row| {
+        let inside = row.iter().all(|value| (value - 0.5).abs() < 0.006);
+        vec![if inside { 1.0 } else { -1.0 }, 0.0]
+    });
+    for (attack, queries) in [
+        (attack(Spsa { steps: 3, samples: 4, ..Spsa::paper() }), 3 * 9),
+        (attack(Nes { queries: 33, samples: 10, sigma: 0.1, ..Nes::paper() }), 3 * 11),
+        (attack(Bandits { queries: 30, ..Bandits::paper() }), 30),
+    ] {
+        let (asked, outcome) = recorder.attacked(&attack, &at_half(), ball(Norm::Linf, 0.005), 1);
+        assert_eq!(asked.len(), queries);
+        assert_eq!(outcome.count(Status::Survived), 1);
     }
 }

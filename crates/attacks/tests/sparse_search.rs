@@ -162,3 +162,18 @@ fn one_pixel_reaches_every_place() {
     seen.dedup();
     assert_eq!(seen.len(), PLACES);
 }
+
+/// All patches meet the goal; a sample without a radius is not done with the first of them.
+#[test]
+fn a_patch_without_a_radius_is_searched_to_the_last_query() {
+    let recorder = Recorder::new(image(), 2, |row| {
+        let untouched = row.iter().all(|value| value.to_bits() == 0.5_f32.to_bits());
+        vec![if untouched { 1.0 } else { -1.0 }, 0.0]
+    });
+    let patch = attack(SparseRsPatch { size: 2, queries: 40, ..SparseRsPatch::paper() });
+    let (asked, outcome) = recorder.attacked(&patch, &clean(), Target::Nearest(Norm::L0), 1);
+    assert_eq!(asked.len(), 40);
+    assert!((outcome.samples[0].distance - 12.0).abs() < 1e-9);
+    let (asked, _) = recorder.attacked(&patch, &clean(), l0(60.0), 1);
+    assert_eq!(asked.len(), 1, "with one that holds the box, it is");
+}
