@@ -1,5 +1,5 @@
 //! Models whose worst case is known on paper.
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub, unused_imports)]
 pub mod peers;
 mod quick;
 pub mod recorder;

@@ -110,9 +110,9 @@ impl SmallestRadius {
 impl GradientAttack for SmallestRadius {
     fn perturb(&self, job: &mut GradientJob<'_>) -> Result<Tensor<2>> {
         let inner = self.inner()?;
-        let mut last = job.clean();
+        let mut point = job.clean();
         if job.active() == 0 {
-            return Ok(last);
+            return Ok(point);
         }
         let mut nearest = Nearest::none(job);
         let mut radius = job.region().radius() * self.first_radius;
@@ -127,14 +127,14 @@ impl GradientAttack for SmallestRadius {
             for _ in 0..inner.restarts().max(1) {
                 let number = job.restart().wrapping_mul(ATTEMPTS).wrapping_add(attempt);
                 attempt += 1;
-                last = job.within(radius.clone(), number, |inside| inner.perturb(inside))?;
+                point = job.within(radius.clone(), number, |inside| inner.perturb(inside))?;
                 if job.queries_left() == Some(0) {
-                    return Ok(nearest.or(last));
+                    return Ok(nearest.or(point));
                 }
-                let logits = job.logits(last.clone())?;
+                let logits = job.logits(point.clone())?;
                 let met = job.aim().met(logits).unsqueeze_dim::<2>(1);
                 let counts = met.clone().bool_and(open.clone()).squeeze_dim(1);
-                nearest.offer(job.region(), last.clone(), counts);
+                nearest.offer(job.region(), point.clone(), counts);
                 success = success.bool_or(met);
             }
             let (found, upper) = (nearest.found(), nearest.distance.clone());
@@ -151,10 +151,10 @@ impl GradientAttack for SmallestRadius {
             let grown = (radius * self.growth).min_pair(whole);
             radius = grown.mask_where(found, (failed.clone() + upper) * 0.5);
             let done = nearest.solved().bool_or(ended.clone().greater_elem(0.0).squeeze_dim(1));
-            let mut state = vec![&mut last, &mut radius, &mut failed, &mut halvings, &mut ended];
+            let mut state = vec![&mut point, &mut radius, &mut failed, &mut halvings, &mut ended];
             nearest.leave(done, job, &mut state)?;
         }
-        Ok(nearest.or(last))
+        Ok(nearest.or(point))
     }
 }
 
