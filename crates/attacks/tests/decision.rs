@@ -97,6 +97,39 @@ fn the_boundary_of_a_plane_of_thirty_features_is_reached() {
     assert!(excess("surfree", "frequencies = 1.0", Norm::L2) < 0.001);
 }
 
+/// In the corners of the box some features cannot move the way they would: the boundary is at
+/// `|f|/‖w‖*` of those that can.
+#[test]
+fn the_boundary_of_a_plane_is_reached_from_a_corner() {
+    let weights = weights(12);
+    let clean: Vec<f32> = (0..12).map(|index| [0.0, 1.0, 0.5, 0.0][index % 4]).collect();
+    let bias = 0.3 - weights.iter().zip(&clean).map(|(weight, value)| weight * value).sum::<f32>();
+    let free: Vec<f64> = weights
+        .iter()
+        .zip(&clean)
+        .filter(|&(&weight, &value)| (value > 0.0 || weight < 0.0) && (value < 1.0 || weight > 0.0))
+        .map(|(&weight, _)| f64::from(weight))
+        .collect();
+    let mut model = Linear::new(&weights, bias);
+    model.domain = Domain::image(1, 3, 4).unwrap();
+    for (name, parameters, norm, most) in [
+        ("boundary", "", Norm::L2, 0.01),
+        ("geoda", "", Norm::L2, 0.05),
+        ("geoda", "", Norm::Linf, 0.05),
+        ("hop-skip-jump", "steps = 30\ngamma = 0.1", Norm::L2, 0.02),
+        ("hop-skip-jump", "steps = 30\ngamma = 0.1", Norm::Linf, 0.02),
+        ("sign-opt", "", Norm::L2, 0.01),
+        ("sign-opt", "", Norm::Linf, 0.05),
+        ("rays", "", Norm::Linf, 0.02),
+        ("surfree", "frequencies = 1.0", Norm::L2, 0.01),
+    ] {
+        let expected = 0.3 / norm.dual().unwrap().of_slice(&free);
+        let got = nearest(&attack(name, parameters), &model, &clean, norm, None);
+        let excess = got.samples[0].distance / expected - 1.0;
+        assert!(excess > -1e-4 && excess < most, "{name} {norm}: {excess}");
+    }
+}
+
 /// The signs `−sign(w)` reach the boundary at `|f|/‖w‖₁`, to within the tolerance of the radius.
 #[test]
 fn rays_finds_the_signs_of_a_plane_of_equal_weights() {
@@ -156,6 +189,36 @@ fn hop_skip_jump_counts_start_bisections_estimate_and_step() {
     let capped = "steps = 2\ninitial_evaluations = 300\nmax_evaluations = 310";
     let second = one("hop-skip-jump", capped, &model, 1.0, Norm::L2).forwards - (4 + 300 + 1 + 3);
     assert!((310 + 1 + 3..=310 + 3 + 3).contains(&second), "{second}");
+}
+
+/// Class 1 in the corners of the box only, which no step along the normal leaves or gets beyond.
+struct Corners(Domain);
+
+impl Classifier for Corners {
+    fn domain(&self) -> &Domain {
+        &self.0
+    }
+
+    fn classes(&self) -> usize {
+        2
+    }
+
+    fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+        let inside = -(rows - 0.5).abs().min_dim(1) + 0.4999;
+        Tensor::cat(vec![inside.clone(), inside * 0.0], 1)
+    }
+}
+
+/// Start (1), three halvings that fail, five estimates, and no query for steps that move nothing.
+#[test]
+fn hop_skip_jump_ends_where_no_step_moves() {
+    let model = Corners(Domain::image(1, 2, 2).unwrap());
+    let parameters = "steps = 5\ninitial_evaluations = 200\nstart = \"salt-and-pepper\"\n\
+                      initial_draws = 1";
+    for (norm, halvings) in [(Norm::L2, 3), (Norm::Linf, 4)] {
+        let got = one("hop-skip-jump", parameters, &model, 0.5, norm);
+        assert_eq!(got.forwards, 1 + halvings + 200 + 282 + 346 + 400 + 447, "{norm}");
+    }
 }
 
 #[test]
