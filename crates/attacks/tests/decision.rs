@@ -451,6 +451,49 @@ fn a_budget_ends_any_phase_and_more_of_it_is_never_worse() {
     }
 }
 
+/// A sample's row, distance and queries in a batch of eight, backwards, and alone.
+#[test]
+fn a_sample_has_the_same_bits_in_every_batch() {
+    let smooth = Smooth { domain: Domain::image(2, 3, 4).unwrap(), classes: 5 };
+    let passes = Passes::new(&Device::flex()).unwrap();
+    let oracle = WhiteBox::new(&smooth, &passes);
+    let all: Vec<f32> =
+        (0..8 * 24).map(|index| (index as f32 * 0.61).sin().mul_add(0.5, 0.5)).collect();
+    let logits = passes.logits(&smooth, tensor(&all, 24)).unwrap();
+    let labels: Vec<usize> =
+        duress_core::predictions(logits).unwrap().into_iter().map(|(class, _)| class).collect();
+    let attacked = |name: &str, norm: Norm, ids: &[u64]| {
+        let rows: Vec<f32> =
+            ids.iter().flat_map(|&id| all[id as usize * 24..][..24].to_vec()).collect();
+        let goal = Goal::Untargeted(ids.iter().map(|&id| labels[id as usize]).collect());
+        let problem = Problem::nearest(Oracle::Labels(&oracle), tensor(&rows, 24), goal, norm);
+        let problem = problem.unwrap().with_ids(ids.to_vec()).with_seed(Seed(7));
+        let got = run(&common::quick(name), &problem).unwrap();
+        let values = duress_core::host::floats(got.rows).unwrap();
+        let bits = values.chunks(24).map(|row| row.iter().map(|v| v.to_bits()).collect());
+        let bits: Vec<Vec<u32>> = bits.collect();
+        let mut found: Vec<_> = got
+            .samples
+            .into_iter()
+            .zip(bits)
+            .map(|(it, bits)| (it.id, it.forwards, bits))
+            .collect();
+        found.sort();
+        assert_eq!(found.len(), ids.len());
+        found
+    };
+    for (name, norms) in ALL {
+        for &norm in norms {
+            let whole = attacked(name, norm, &[0, 1, 2, 3, 4, 5, 6, 7]);
+            assert!(whole.iter().all(|(_, forwards, _)| *forwards > 0), "{name} {norm}");
+            let backwards = attacked(name, norm, &[7, 6, 5, 4, 3, 2, 1, 0]);
+            assert_eq!(whole, backwards, "{name} {norm}: backwards");
+            let alone: Vec<_> = (0..8).flat_map(|id| attacked(name, norm, &[id])).collect();
+            assert_eq!(whole, alone, "{name} {norm}: one by one");
+        }
+    }
+}
+
 /// The surrogate of a transfer may be wrong already: the nearest point is the clean row itself.
 #[test]
 fn a_clean_row_that_meets_the_goal_ends_the_search() {
@@ -464,6 +507,18 @@ fn a_clean_row_that_meets_the_goal_ends_the_search() {
             let problem = Problem::nearest(Oracle::Labels(&surrogate), rows, goal, norm).unwrap();
             let problem = problem.judged_by(Oracle::Labels(&target));
             assert_eq!(run(&common::quick(name), &problem).unwrap().samples.len(), 1, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_row_that_may_not_change_costs_nothing() {
+    let mut model = Linear::new(&[1.0; 4], -1.9);
+    model.domain = model.domain.clone().with_immutable(vec![0, 1, 2, 3]).unwrap();
+    for (name, norms) in ALL {
+        for &norm in norms {
+            let got = one(name, "", &model, 0.5, norm);
+            assert_eq!((got.status, got.forwards), (Status::Survived, 0), "{name} {norm}");
         }
     }
 }

@@ -117,6 +117,10 @@ impl HopSkipJump {
         let theta = self.gamma / features.powf(power);
         let (mut point, mut before) = boundary(probe, row, theta).await?;
         for step in 0..self.steps {
+            let distance = probe.distance(&point);
+            if distance <= 0.0 {
+                break;
+            }
             let growth = f64::from(step + 1).sqrt();
             let noise = match step {
                 0 => FIRST_NOISE * probe.room.side,
@@ -130,9 +134,8 @@ impl HopSkipJump {
                 Some(normal) => normal,
                 None => continue,
             };
-            let distance = probe.distance(&point);
-            let longest = distance / growth;
-            let row = forward(probe, &point, &direction, (longest, theta * distance)).await?;
+            let lengths = (distance / growth, theta * distance);
+            let row = forward(probe, &point, &direction, lengths).await?;
             if let Some(row) = row {
                 (point, before) = boundary(probe, row, theta).await?;
             }

@@ -46,8 +46,11 @@ impl Room {
         pairs.map(|(at, (&from, &to))| self.clip(at, f64::from(from) + length * to)).collect()
     }
 
-    /// The point at `share` of the way from the clean row to `row`.
+    /// The point at `share` of the way from the clean row to `row`: at 1, `row` itself.
     pub(super) fn between(&self, row: &[f32], share: f64) -> Vec<f32> {
+        if share >= 1.0 {
+            return row.to_vec();
+        }
         self.along(&self.clean, &self.offset(row), share)
     }
 
