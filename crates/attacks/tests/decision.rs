@@ -97,6 +97,39 @@ fn the_boundary_of_a_plane_of_thirty_features_is_reached() {
     assert!(excess("surfree", "frequencies = 1.0", Norm::L2) < 0.001);
 }
 
+/// In the corners of the box some features cannot move the way they would: the boundary is at
+/// `|f|/‖w‖*` of those that can.
+#[test]
+fn the_boundary_of_a_plane_is_reached_from_a_corner() {
+    let weights = weights(12);
+    let clean: Vec<f32> = (0..12).map(|index| [0.0, 1.0, 0.5, 0.0][index % 4]).collect();
+    let bias = 0.3 - weights.iter().zip(&clean).map(|(weight, value)| weight * value).sum::<f32>();
+    let free: Vec<f64> = weights
+        .iter()
+        .zip(&clean)
+        .filter(|&(&weight, &value)| (value > 0.0 || weight < 0.0) && (value < 1.0 || weight > 0.0))
+        .map(|(&weight, _)| f64::from(weight))
+        .collect();
+    let mut model = Linear::new(&weights, bias);
+    model.domain = Domain::image(1, 3, 4).unwrap();
+    for (name, parameters, norm, most) in [
+        ("boundary", "", Norm::L2, 0.01),
+        ("geoda", "", Norm::L2, 0.05),
+        ("geoda", "", Norm::Linf, 0.05),
+        ("hop-skip-jump", "steps = 30\ngamma = 0.1", Norm::L2, 0.02),
+        ("hop-skip-jump", "steps = 30\ngamma = 0.1", Norm::Linf, 0.02),
+        ("sign-opt", "", Norm::L2, 0.01),
+        ("sign-opt", "", Norm::Linf, 0.05),
+        ("rays", "", Norm::Linf, 0.02),
+        ("surfree", "frequencies = 1.0", Norm::L2, 0.01),
+    ] {
+        let expected = 0.3 / norm.dual().unwrap().of_slice(&free);
+        let got = nearest(&attack(name, parameters), &model, &clean, norm, None);
+        let excess = got.samples[0].distance / expected - 1.0;
+        assert!(excess > -1e-4 && excess < most, "{name} {norm}: {excess}");
+    }
+}
+
 /// The signs `−sign(w)` reach the boundary at `|f|/‖w‖₁`, to within the tolerance of the radius.
 #[test]
 fn rays_finds_the_signs_of_a_plane_of_equal_weights() {
@@ -156,6 +189,36 @@ fn hop_skip_jump_counts_start_bisections_estimate_and_step() {
     let capped = "steps = 2\ninitial_evaluations = 300\nmax_evaluations = 310";
     let second = one("hop-skip-jump", capped, &model, 1.0, Norm::L2).forwards - (4 + 300 + 1 + 3);
     assert!((310 + 1 + 3..=310 + 3 + 3).contains(&second), "{second}");
+}
+
+/// Class 1 in the corners of the box only, which no step along the normal leaves or gets beyond.
+struct Corners(Domain);
+
+impl Classifier for Corners {
+    fn domain(&self) -> &Domain {
+        &self.0
+    }
+
+    fn classes(&self) -> usize {
+        2
+    }
+
+    fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+        let inside = -(rows - 0.5).abs().min_dim(1) + 0.4999;
+        Tensor::cat(vec![inside.clone(), inside * 0.0], 1)
+    }
+}
+
+/// Start (1), three halvings that fail, five estimates, and no query for steps that move nothing.
+#[test]
+fn hop_skip_jump_ends_where_no_step_moves() {
+    let model = Corners(Domain::image(1, 2, 2).unwrap());
+    let parameters = "steps = 5\ninitial_evaluations = 200\nstart = \"salt-and-pepper\"\n\
+                      initial_draws = 1";
+    for (norm, halvings) in [(Norm::L2, 3), (Norm::Linf, 4)] {
+        let got = one("hop-skip-jump", parameters, &model, 0.5, norm);
+        assert_eq!(got.forwards, 1 + halvings + 200 + 282 + 346 + 400 + 447, "{norm}");
+    }
 }
 
 #[test]
@@ -388,6 +451,49 @@ fn a_budget_ends_any_phase_and_more_of_it_is_never_worse() {
     }
 }
 
+/// A sample's row, distance and queries in a batch of eight, backwards, and alone.
+#[test]
+fn a_sample_has_the_same_bits_in_every_batch() {
+    let smooth = Smooth { domain: Domain::image(2, 3, 4).unwrap(), classes: 5 };
+    let passes = Passes::new(&Device::flex()).unwrap();
+    let oracle = WhiteBox::new(&smooth, &passes);
+    let all: Vec<f32> =
+        (0..8 * 24).map(|index| (index as f32 * 0.61).sin().mul_add(0.5, 0.5)).collect();
+    let logits = passes.logits(&smooth, tensor(&all, 24)).unwrap();
+    let labels: Vec<usize> =
+        duress_core::predictions(logits).unwrap().into_iter().map(|(class, _)| class).collect();
+    let attacked = |name: &str, norm: Norm, ids: &[u64]| {
+        let rows: Vec<f32> =
+            ids.iter().flat_map(|&id| all[id as usize * 24..][..24].to_vec()).collect();
+        let goal = Goal::Untargeted(ids.iter().map(|&id| labels[id as usize]).collect());
+        let problem = Problem::nearest(Oracle::Labels(&oracle), tensor(&rows, 24), goal, norm);
+        let problem = problem.unwrap().with_ids(ids.to_vec()).with_seed(Seed(7));
+        let got = run(&common::quick(name), &problem).unwrap();
+        let values = duress_core::host::floats(got.rows).unwrap();
+        let bits = values.chunks(24).map(|row| row.iter().map(|v| v.to_bits()).collect());
+        let bits: Vec<Vec<u32>> = bits.collect();
+        let mut found: Vec<_> = got
+            .samples
+            .into_iter()
+            .zip(bits)
+            .map(|(it, bits)| (it.id, it.forwards, bits))
+            .collect();
+        found.sort();
+        assert_eq!(found.len(), ids.len());
+        found
+    };
+    for (name, norms) in ALL {
+        for &norm in norms {
+            let whole = attacked(name, norm, &[0, 1, 2, 3, 4, 5, 6, 7]);
+            assert!(whole.iter().all(|(_, forwards, _)| *forwards > 0), "{name} {norm}");
+            let backwards = attacked(name, norm, &[7, 6, 5, 4, 3, 2, 1, 0]);
+            assert_eq!(whole, backwards, "{name} {norm}: backwards");
+            let alone: Vec<_> = (0..8).flat_map(|id| attacked(name, norm, &[id])).collect();
+            assert_eq!(whole, alone, "{name} {norm}: one by one");
+        }
+    }
+}
+
 /// The surrogate of a transfer may be wrong already: the nearest point is the clean row itself.
 #[test]
 fn a_clean_row_that_meets_the_goal_ends_the_search() {
@@ -401,6 +507,18 @@ fn a_clean_row_that_meets_the_goal_ends_the_search() {
             let problem = Problem::nearest(Oracle::Labels(&surrogate), rows, goal, norm).unwrap();
             let problem = problem.judged_by(Oracle::Labels(&target));
             assert_eq!(run(&common::quick(name), &problem).unwrap().samples.len(), 1, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_row_that_may_not_change_costs_nothing() {
+    let mut model = Linear::new(&[1.0; 4], -1.9);
+    model.domain = model.domain.clone().with_immutable(vec![0, 1, 2, 3]).unwrap();
+    for (name, norms) in ALL {
+        for &norm in norms {
+            let got = one(name, "", &model, 0.5, norm);
+            assert_eq!((got.status, got.forwards), (Status::Survived, 0), "{name} {norm}");
         }
     }
 }

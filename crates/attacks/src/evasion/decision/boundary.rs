@@ -1,7 +1,7 @@
 //! The boundary attack.
 //!
 //! Brendel, Rauber, Bethge. *Decision-Based Adversarial Attacks: Reliable Attacks Against Black-Box
-//! Machine Learning Models.* ICLR 2018, algorithm 1 and §2.3. <https://arxiv.org/abs/1712.04248>
+//! Machine Learning Models.* ICLR 2018, algorithm 1. <https://arxiv.org/abs/1712.04248>
 use std::collections::VecDeque;
 
 use burn::prelude::*;

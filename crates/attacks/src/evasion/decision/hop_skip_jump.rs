@@ -19,7 +19,7 @@ use crate::table::{Entry, defaults, label};
 /// a step along it that halves until it meets the goal, and a bisection back to the boundary.
 ///
 /// With `d` features that may move, the bisection stops at `θ = γ/(d√d)` (L2) or `γ/d²` (Linf) of
-/// the distance, and the noise has length 0.1 of the box's side at first, then `√d θ` (L2) or `dθ`
+/// the distance, and the noise has length 0.1 of the box's longest side at first, then `√d θ` (L2) or `dθ`
 /// (Linf) times the distance before the last bisection. A step shorter than the bisection can
 /// resolve is not tried: the point stays and the next estimate is another one. Each sample has its
 /// own step, whatever the batch.
@@ -61,7 +61,7 @@ impl Default for HopSkipJump {
     }
 }
 
-/// Length of the first noise, as a share of the box's side.
+/// Length of the first noise, as a share of the box's longest side.
 const FIRST_NOISE: f64 = 0.1;
 
 pub(crate) const ENTRY: Entry = Entry {
@@ -117,6 +117,10 @@ impl HopSkipJump {
         let theta = self.gamma / features.powf(power);
         let (mut point, mut before) = boundary(probe, row, theta).await?;
         for step in 0..self.steps {
+            let distance = probe.distance(&point);
+            if distance <= 0.0 {
+                break;
+            }
             let growth = f64::from(step + 1).sqrt();
             let noise = match step {
                 0 => FIRST_NOISE * probe.room.side,
@@ -130,9 +134,8 @@ impl HopSkipJump {
                 Some(normal) => normal,
                 None => continue,
             };
-            let distance = probe.distance(&point);
-            let longest = distance / growth;
-            let row = forward(probe, &point, &direction, (longest, theta * distance)).await?;
+            let lengths = (distance / growth, theta * distance);
+            let row = forward(probe, &point, &direction, lengths).await?;
             if let Some(row) = row {
                 (point, before) = boundary(probe, row, theta).await?;
             }

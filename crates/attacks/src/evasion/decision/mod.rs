@@ -6,6 +6,7 @@ mod boundary;
 mod cosine;
 mod geoda;
 mod hop_skip_jump;
+mod path;
 mod pointwise;
 mod probe;
 mod rays;

@@ -1,7 +1,7 @@
 //! The pointwise attack.
 //!
 //! Schott, Rauber, Bethge, Brendel. *Towards the First Adversarially Robust Neural Network Model on
-//! MNIST.* ICLR 2019, §5 ("pointwise attack"). <https://arxiv.org/abs/1805.09190>
+//! MNIST.* ICLR 2019, the "pointwise attack". <https://arxiv.org/abs/1805.09190>
 use burn::prelude::*;
 use duress_core::search::{Labels, search_labels};
 use duress_core::{

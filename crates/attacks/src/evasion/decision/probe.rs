@@ -4,8 +4,9 @@ use duress_core::{Asker, Domain, Halt, Norm};
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
-/// Rows of one question: they are held in memory for all samples at once.
-const CHUNK: usize = 256;
+/// Most rows of one question, and most values: they are held in memory for all samples at once.
+const ROWS: usize = 256;
+const VALUES: usize = 1 << 22;
 
 /// The clean row and the box around it.
 pub(super) struct Room {
@@ -45,8 +46,11 @@ impl Room {
         pairs.map(|(at, (&from, &to))| self.clip(at, f64::from(from) + length * to)).collect()
     }
 
-    /// The point at `share` of the way from the clean row to `row`.
+    /// The point at `share` of the way from the clean row to `row`: at 1, `row` itself.
     pub(super) fn between(&self, row: &[f32], share: f64) -> Vec<f32> {
+        if share >= 1.0 {
+            return row.to_vec();
+        }
         self.along(&self.clean, &self.offset(row), share)
     }
 
@@ -132,9 +136,10 @@ impl<'a> Probe<'a> {
         draw: impl Fn(&Room, &mut R) -> (Vec<f64>, Vec<f32>) + Send,
         mut tally: impl FnMut(&[f64], bool) + Send,
     ) -> Result<(), Halt> {
+        let most = (VALUES / self.room.clean.len().max(1)).clamp(1, ROWS);
         let mut asked = 0;
         while asked < count {
-            let now = (count - asked).min(CHUNK);
+            let now = (count - asked).min(most);
             let (mut noises, mut rows) = (Vec::with_capacity(now), Vec::new());
             for _ in 0..now {
                 let (noise, row) = draw(&self.room, rng);

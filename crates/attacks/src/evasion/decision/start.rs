@@ -36,6 +36,9 @@ pub(super) async fn find(
     start: Start,
     draws: u32,
 ) -> Result<Option<Vec<f32>>, Halt> {
+    if probe.room.movable.is_empty() {
+        return Ok(None);
+    }
     let found = match start {
         Start::Noise | Start::Blend => match uniform(probe, draws).await? {
             None => salt_and_pepper(probe, draws).await?,

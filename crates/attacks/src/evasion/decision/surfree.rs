@@ -1,7 +1,7 @@
 //! `SurFree`.
 //!
 //! Maho, Furon, Le Merrer. *`SurFree`: a fast surrogate-free black-box attack.* CVPR 2021,
-//! algorithm 1, equations 7 to 9. <https://arxiv.org/abs/2011.12807>
+//! algorithm 1. <https://arxiv.org/abs/2011.12807>
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 
@@ -21,7 +21,7 @@ use crate::table::{Entry, defaults, label};
 
 /// From a boundary point at distance `d` in direction `u`, random directions `v ⟂ u` of low
 /// frequencies; for each the circle `d cos θ (u cos θ + v sin θ)` around the clean row, on which
-/// some angle is nearer wherever the boundary is not at right angles to `u`.
+/// some angle is nearer unless the boundary is at right angles to `u`.
 ///
 /// An angle is looked for on both sides, the largest first, and the first that meets the goal is
 /// refined by a bisection. The largest angle grows where one is found and shrinks where none is.
@@ -289,4 +289,65 @@ impl Circle {
 fn remove(vector: &mut [f64], direction: &[f64]) {
     let share = dot(vector, direction);
     vector.iter_mut().zip(direction).for_each(|(value, part)| *value -= share * part);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use duress_core::{Domain, Seed, Use};
+
+    /// Six features, four of which may move: three directions at right angles to the way inwards
+    /// and to each other, then the memory is full and begins anew.
+    #[test]
+    fn directions_are_orthogonal_until_the_subspace_is_full() {
+        let domain = Domain::image(1, 2, 3).unwrap();
+        let waves = Cosines::lowest(&domain, 1.0);
+        let room = Room {
+            clean: vec![0.5; 6],
+            lower: vec![0.0, 0.5, 0.0, 0.0, 0.5, 0.0],
+            upper: vec![1.0, 0.5, 1.0, 1.0, 0.5, 1.0],
+            movable: vec![0, 2, 3, 5],
+            side: 1.0,
+            norm: Norm::L2,
+        };
+        let inward = vec![0.6, 0.0, -0.8, 0.0, 0.0, 0.0];
+        let mut rng = Seed(5).stream(0, 0, 0, Use::Step);
+        let mut last = VecDeque::new();
+        let mut drawn: Vec<Vec<f64>> = Vec::new();
+        for count in [1, 2, 3, 1] {
+            let surfree = SurFree::paper();
+            let next = surfree.direction(&room, &waves, &inward, &mut last, &mut rng).unwrap();
+            assert_eq!(last.len(), count);
+            assert!((dot(&next, &next) - 1.0).abs() < 1e-12 && dot(&next, &inward).abs() < 1e-12);
+            assert!(next[1].abs() + next[4].abs() < 1e-12, "what may not move does not");
+            if count > 1 {
+                assert!(drawn.iter().all(|old| dot(old, &next).abs() < 1e-6));
+            }
+            drawn.push(next);
+        }
+    }
+
+    /// The way inwards is the only one: no direction is at right angles to it.
+    #[test]
+    fn one_feature_has_no_other_direction() {
+        let waves = Cosines::lowest(&Domain::image(1, 1, 1).unwrap(), 1.0);
+        let (clean, lower, upper) = (vec![0.5], vec![0.0], vec![1.0]);
+        let room = Room { clean, lower, upper, movable: vec![0], side: 1.0, norm: Norm::L2 };
+        let mut rng = Seed(5).stream(0, 0, 0, Use::Step);
+        let mut last = VecDeque::new();
+        let found = SurFree::paper().direction(&room, &waves, &[1.0], &mut last, &mut rng);
+        assert!(found.is_none());
+    }
+
+    /// At 60°, a chord of half the diameter; at 90° the clean row.
+    #[test]
+    fn the_circle_passes_through_both_ends() {
+        let (clean, lower, upper) = (vec![0.0; 2], vec![-2.0; 2], vec![2.0; 2]);
+        let room = Room { clean, lower, upper, movable: vec![0, 1], side: 4.0, norm: Norm::L2 };
+        let circle = Circle { distance: 2.0, along: vec![1.0, 0.0], across: vec![0.0, 1.0] };
+        assert_eq!(circle.at(&room, 0.0), [2.0, 0.0]);
+        let at = circle.at(&room, 60.0);
+        assert!((at[0] - 0.5).abs() < 1e-6 && (at[1] - 0.75_f32.sqrt()).abs() < 1e-6, "{at:?}");
+        assert!(circle.at(&room, 90.0).iter().all(|value| value.abs() < 1e-6));
+    }
 }
