@@ -161,6 +161,25 @@ fn deepfool_scales_down_to_a_smaller_radius() {
     }
 }
 
+/// Feature 0 is black and would have to become blacker: the step is made of the others, at
+/// `margin/‖(−1, 2, ½)‖`, and one of them is enough.
+#[test]
+fn a_step_does_not_run_into_a_face_of_the_box() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = Linear::new(&WEIGHTS, -0.55);
+    let oracle = WhiteBox::new(&model, &passes);
+    let distance = 0.2 / 5.25_f64.sqrt();
+    for (factor, status) in [(0.99, Status::Survived), (1.03, Status::Broken)] {
+        let rows = Tensor::<2>::from_data([[0.0, 0.5, 0.5, 0.5]], &device);
+        let threat = Threat::new(Norm::L2, distance * factor).unwrap();
+        let goal = Goal::Untargeted(vec![0]);
+        let problem = Problem::new(Oracle::Gradients(&oracle), rows, goal, threat);
+        let got = run(&attack("universal-deepfool", "passes = 1"), &problem).unwrap();
+        assert_eq!((got.samples[0].status, got.samples[0].forwards), (status, 6), "{factor}");
+    }
+}
+
 /// The surrogate gets the second sample wrong: its prediction must change all the same, and the
 /// target decides.
 #[test]
