@@ -118,6 +118,21 @@ fn queries_of_deepfool_by_hand() {
     assert_eq!(spent(&[0.1, 0.2], "passes = 3\ndelta = 0.5", radius), [(6, 2), (6, 2)]);
 }
 
+/// Class 0 is predicted where two logits tie, and left all the same.
+#[test]
+fn an_exact_tie_is_left() {
+    let threat = Threat::new(Norm::L2, 0.1).unwrap();
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = Linear::new(&[1.0, -1.0], 0.0);
+    let oracle = WhiteBox::new(&model, &passes);
+    let rows = Tensor::<2>::full([1, 2], 0.5, &device);
+    let problem = Problem::new(Oracle::Gradients(&oracle), rows, Goal::Untargeted(vec![0]), threat);
+    let got = run(&attack("universal-deepfool", ""), &problem).unwrap();
+    assert_eq!(got.samples[0].status, Status::Broken);
+    assert!(got.samples[0].distance < 1e-5, "{}", got.samples[0].distance);
+}
+
 /// Whoever has no query left drops out, and the others go on without it.
 #[test]
 fn a_budget_ends_one_turn_and_not_the_others() {

@@ -288,6 +288,8 @@ fn can_move(domain: &Domain, row: &[f32], feature: usize, slope: f64) -> bool {
 /// The classes by falling logit, the lower class first where they tie.
 fn ranked(logits: &[f32]) -> Vec<usize> {
     let mut classes: Vec<usize> = (0..logits.len()).collect();
-    classes.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    // Answers are finite; zeros of either sign tie.
+    let order = |a: f32, b: f32| b.partial_cmp(&a).unwrap_or(std::cmp::Ordering::Equal);
+    classes.sort_by(|&a, &b| order(logits[a], logits[b]));
     classes
 }
