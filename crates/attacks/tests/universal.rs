@@ -118,6 +118,21 @@ fn queries_of_deepfool_by_hand() {
     assert_eq!(spent(&[0.1, 0.2], "passes = 3\ndelta = 0.5", radius), [(6, 2), (6, 2)]);
 }
 
+/// Class 0 is predicted where two logits tie, and left all the same.
+#[test]
+fn an_exact_tie_is_left() {
+    let threat = Threat::new(Norm::L2, 0.1).unwrap();
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = Linear::new(&[1.0, -1.0], 0.0);
+    let oracle = WhiteBox::new(&model, &passes);
+    let rows = Tensor::<2>::full([1, 2], 0.5, &device);
+    let problem = Problem::new(Oracle::Gradients(&oracle), rows, Goal::Untargeted(vec![0]), threat);
+    let got = run(&attack("universal-deepfool", ""), &problem).unwrap();
+    assert_eq!(got.samples[0].status, Status::Broken);
+    assert!(got.samples[0].distance < 1e-5, "{}", got.samples[0].distance);
+}
+
 /// Whoever has no query left drops out, and the others go on without it.
 #[test]
 fn a_budget_ends_one_turn_and_not_the_others() {
@@ -158,6 +173,25 @@ fn deepfool_scales_down_to_a_smaller_radius() {
         let lengths: Vec<f64> =
             added(got, &margins).into_iter().map(|by| norm.of_slice(&by.map(f64::from))).collect();
         assert!(lengths[0] < 1e-9 && (lengths[2] - 0.01).abs() < 1e-5, "{lengths:?}");
+    }
+}
+
+/// Feature 0 is black and would have to become blacker: the step is made of the others, at
+/// `margin/‖(−1, 2, ½)‖`, and one of them is enough.
+#[test]
+fn a_step_does_not_run_into_a_face_of_the_box() {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = Linear::new(&WEIGHTS, -0.55);
+    let oracle = WhiteBox::new(&model, &passes);
+    let distance = 0.2 / 5.25_f64.sqrt();
+    for (factor, status) in [(0.99, Status::Survived), (1.03, Status::Broken)] {
+        let rows = Tensor::<2>::from_data([[0.0, 0.5, 0.5, 0.5]], &device);
+        let threat = Threat::new(Norm::L2, distance * factor).unwrap();
+        let goal = Goal::Untargeted(vec![0]);
+        let problem = Problem::new(Oracle::Gradients(&oracle), rows, goal, threat);
+        let got = run(&attack("universal-deepfool", "passes = 1"), &problem).unwrap();
+        assert_eq!((got.samples[0].status, got.samples[0].forwards), (status, 6), "{factor}");
     }
 }
 

@@ -23,8 +23,8 @@ const CHROMINANCE: [u16; 64] = [
 const SIDE: usize = 8;
 
 /// Compresses and decompresses the picture at the level's quality. Chrominance has half the rows
-/// and columns, as in most files, and is enlarged by repetition; a picture that is not of three
-/// channels is coded as luminance, plane by plane.
+/// and columns, as in most files; a picture that is not of three channels is coded as luminance,
+/// plane by plane.
 pub(super) fn compress(picture: &Picture, level: usize) -> Picture {
     let quality = [80, 65, 58, 50, 40][level];
     let [channels, height, width] = picture.shape;
@@ -86,9 +86,14 @@ impl Plane {
         })
     }
 
-    /// Each value four times.
+    /// Twice the rows and columns: three parts of the nearest value and one of the next, along
+    /// either side, as the reference decoder (IJG) does.
     fn doubled(&self, height: usize, width: usize) -> Self {
-        Self::from(height, width, |y, x| self.at(y / 2, x / 2))
+        let next = |at: usize| if at % 2 == 1 { at / 2 + 1 } else { (at / 2).saturating_sub(1) };
+        Self::from(height, width, |y, x| {
+            let row = |y: usize| 3.0 * self.at(y, x / 2) + self.at(y, next(x));
+            rounded((3.0 * row(y / 2) + row(next(y))) / 16.0)
+        })
     }
 
     /// Block by block: cosine transform, quantisation, and back.
@@ -185,6 +190,13 @@ mod tests {
         assert_eq!(table(&LUMINANCE, 50)[..3], [16.0, 11.0, 10.0]);
         assert!(table(&LUMINANCE, 100).iter().all(|step| (step - 1.0).abs() < 1e-12));
         assert_eq!(table(&CHROMINANCE, 25)[..4], [34.0, 36.0, 48.0, 94.0]);
+    }
+
+    #[test]
+    fn doubling_by_hand() {
+        let plane = Plane { height: 1, width: 2, values: vec![0.0, 16.0] };
+        assert_eq!(plane.doubled(1, 4).values, [0.0, 4.0, 12.0, 16.0]);
+        assert_eq!(plane.doubled(2, 3).values, [0.0, 4.0, 12.0, 0.0, 4.0, 12.0]);
     }
 
     /// A grey of 128 is the zero of the transform; one of another value moves by at most half a

@@ -27,6 +27,10 @@ use crate::table::{Entry, defaults, gradient};
 pub struct Flow {
     /// Weight τ of the flow's total variation; the paper's 0.05.
     pub smoothness: f64,
+    /// Difference of two neighbours' flows, in pixels, below which it costs a parabola instead of its
+    /// length: the length has no slope at equal flows, and with a much sharper corner the zero flow
+    /// itself is a minimum.
+    pub rounding: f64,
     /// Steps of L-BFGS; the paper gives no number.
     pub steps: usize,
     /// Steps that L-BFGS remembers.
@@ -36,10 +40,10 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// The paper's weight; 100 steps.
+    /// The paper's weight; corners rounded to a tenth of a pixel, 100 steps.
     #[must_use]
     pub fn paper() -> Self {
-        Self { smoothness: 0.05, steps: 100, memory: 10, backtracks: 20 }
+        Self { smoothness: 0.05, rounding: 0.1, steps: 100, memory: 10, backtracks: 20 }
     }
 }
 
@@ -51,10 +55,6 @@ impl Default for Flow {
 
 /// Part of the first-order decrease that a step must reach (Armijo).
 const SUFFICIENT: f64 = 1e-4;
-
-/// Added to the square under each root of the total variation, in square pixels, so that it has a
-/// slope at equal flows.
-const ROUNDING: f64 = 1e-8;
 
 pub(crate) const ENTRY: Entry = Entry {
     name: "flow",
@@ -83,6 +83,7 @@ impl Algorithm for Flow {
     fn check(&self, setting: &Setting<'_>) -> Result<()> {
         setting.domain.image_shape()?;
         ENTRY.not_negative("smoothness", self.smoothness)?;
+        ENTRY.positive("rounding", self.rounding)?;
         ENTRY.at_least_one("steps", self.steps as u64)?;
         ENTRY.at_least_one("memory", self.memory as u64)?;
         ENTRY.at_least_one("backtracks", self.backtracks as u64)?;
@@ -215,8 +216,8 @@ impl Flow {
         let mut pair = |one: usize, other: usize| {
             let (down, right) =
                 (flow[2 * one] - flow[2 * other], flow[2 * one + 1] - flow[2 * other + 1]);
-            let length = (down * down + right * right + ROUNDING).sqrt();
-            value += 2.0 * self.smoothness * (length - ROUNDING.sqrt());
+            let length = down.hypot(right).hypot(self.rounding);
+            value += 2.0 * self.smoothness * (length - self.rounding);
             for (part, by) in [(0, down), (1, right)] {
                 let by = 2.0 * self.smoothness * by / length;
                 slope[2 * one + part] += by;
@@ -245,7 +246,7 @@ mod tests {
     /// 1 × 2 pixels that differ by (3, 4): 5 from either side.
     #[test]
     fn the_variation_by_hand_and_none_for_a_constant_flow() {
-        let flow = Flow { smoothness: 0.5, ..Flow::paper() };
+        let flow = Flow { smoothness: 0.5, rounding: 1e-4, ..Flow::paper() };
         let (value, slope) = flow.variation(&[3.0, 4.0, 0.0, 0.0], [1, 2]);
         assert!((value - 5.0).abs() < 1e-3, "{value}");
         for (got, expected) in slope.iter().zip([0.6, 0.8, -0.6, -0.8]) {

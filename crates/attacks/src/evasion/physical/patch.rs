@@ -48,7 +48,8 @@ pub struct AdversarialPatch {
 }
 
 impl AdversarialPatch {
-    /// A disc of 0.1 to 1 times the picture's side, turned by up to 22.5°, 500 steps.
+    /// A disc of 0.1 to 1 times the picture's side, turned by up to 22.5°, 500 steps: the ranges in
+    /// common use. The paper states none.
     #[must_use]
     pub fn paper() -> Self {
         Self {

@@ -82,24 +82,27 @@ impl Placements {
     pub(super) fn maps(&self, job: &GradientJob<'_>, draw: u32) -> Maps {
         let [height, width] = self.picture;
         // The same stream each time, so the same placement.
-        let plane = |value: &(dyn Fn(Option<[f64; 2]>, &Placement) -> f64 + Sync)| {
+        let plane = |value: &(dyn Fn(&Placement, usize, usize) -> f64 + Sync)| {
             let drawn = job.draw(draw, |rng, row| {
                 let placement = self.draw(rng);
                 for (pixel, cell) in row.iter_mut().take(height * width).enumerate() {
-                    let place = self.place(&placement, pixel / width, pixel % width);
-                    *cell = value(place, &placement) as f32;
+                    *cell = value(&placement, pixel / width, pixel % width) as f32;
                 }
             });
             drawn.narrow(1, 0, height * width)
         };
+        let row = plane(&|placement, y, x| self.place(placement, y, x).map_or(OUTSIDE, |at| at[0]));
         Maps {
-            row: plane(&|place, _| place.map_or(0.0, |[row, _]| row)),
-            column: plane(&|place, _| place.map_or(0.0, |[_, column]| column)),
-            inside: plane(&|place, _| if place.is_some() { 1.0 } else { 0.0 }),
-            brightness: plane(&|_, placement| placement.brightness),
+            column: plane(&|placement, y, x| self.place(placement, y, x).map_or(0.0, |at| at[1])),
+            brightness: plane(&|placement, _, _| placement.brightness),
+            inside: row.clone().greater_equal_elem(0.0).float(),
+            row: row.clamp_min(0.0),
         }
     }
 }
+
+/// In place of a row of the patch, for a pixel that it does not cover.
+const OUTSIDE: f64 = -1.0;
 
 /// One placement a sample, pixel by pixel of the picture: `[N, H·W]` each.
 pub(super) struct Maps {
@@ -141,7 +144,8 @@ impl Maps {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use duress_core::{Seed, Use};
+    use duress_core::host::floats;
+    use duress_core::{Seed, Use, pull_back};
 
     fn placements(shape: PatchShape) -> Placements {
         Placements {
@@ -200,5 +204,50 @@ mod tests {
             let [row, column] = placements.place(&placement, y, x).unwrap();
             assert!((row - y as f64).abs() < 1e-9 && (column - x as f64).abs() < 1e-9);
         }
+    }
+
+    /// Two samples of four pixels on a patch of 3 × 3, whose values are their places.
+    fn maps() -> Maps {
+        let tensor = |values: [[f32; 4]; 2]| Tensor::<2>::from_data(values, &Device::flex());
+        Maps {
+            row: tensor([[0.0, 0.5, 2.0, 1.25], [1.0, 1.0, 0.75, 2.0]]),
+            column: tensor([[0.0, 1.5, 2.0, 0.25], [1.0, 1.0, 0.5, 0.0]]),
+            inside: tensor([[1.0; 4]; 2]),
+            brightness: tensor([[1.0; 4]; 2]),
+        }
+    }
+
+    #[test]
+    fn a_ramp_is_sampled_at_its_places() {
+        let rows: Vec<f32> = (0..9).map(|pixel| (pixel / 3) as f32).collect();
+        let columns: Vec<f32> = (0..9).map(|pixel| (pixel % 3) as f32).collect();
+        let values = TensorData::new([rows, columns].concat(), [2, 9]);
+        let got = maps().sample(Tensor::from_data(values, &Device::flex()), 3);
+        let got = floats(got).unwrap();
+        let expected = [maps().row, maps().column].map(|places| floats(places).unwrap());
+        for sample in 0..2 {
+            for (channel, expected) in expected.iter().enumerate() {
+                let at = (sample * 2 + channel) * 4;
+                for (got, expected) in got[at..at + 4].iter().zip(&expected[sample * 4..]) {
+                    assert!((got - expected).abs() < 1e-6, "{got} {expected}");
+                }
+            }
+        }
+    }
+
+    /// `⟨sample(p), c⟩ = ⟨p, pull_back(c)⟩`, though two places of one pixel meet.
+    #[test]
+    fn a_slope_comes_back_to_each_pixel_of_the_patch_from_all_places() {
+        let device = Device::flex();
+        let wave = |count: usize, pace: f32, shape: [usize; 2]| {
+            let values: Vec<f32> = (0..count).map(|index| (index as f32 * pace).sin()).collect();
+            Tensor::<2>::from_data(TensorData::new(values, shape), &device)
+        };
+        let (patch, cotangent) = (wave(9, 0.7, [1, 9]), wave(8, 1.3, [2, 4]));
+        let through = |patch: Tensor<2>| maps().sample(patch, 3).reshape([2, 4]);
+        let slope = pull_back(patch.clone(), through, cotangent.clone()).unwrap();
+        let inner = |a: Tensor<2>, b: Tensor<2>| floats((a * b).sum()).unwrap()[0];
+        let (there, back) = (inner(through(patch.clone()), cotangent), inner(patch, slope));
+        assert!((there - back).abs() < 1e-5, "{there} {back}");
     }
 }

@@ -36,7 +36,7 @@ pub struct Spatial {
     /// Largest angle to either side, in degrees.
     pub rotation: f64,
     /// Largest shift to either side as a share of the picture's side, rounded to whole pixels:
-    /// 3 pixels of 32 at 0.1.
+    /// 3 pixels of 28 or 32 at 0.1, as in the paper, and 22 of 224, where it has 24.
     pub translation: f64,
     /// Angles of the grid.
     pub angles: u32,

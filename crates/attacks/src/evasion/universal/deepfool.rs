@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use burn::prelude::*;
 use duress_core::search::{Gradients, search_gradients};
 use duress_core::{
-    Access, Algorithm, Asker, Error, GradientAttack, GradientJob, Halt, Loss, Norm, Result, Search,
-    Searching, Setting, host,
+    Access, Algorithm, Asker, Domain, Error, GradientAttack, GradientJob, Halt, Loss, Norm, Result,
+    Search, Searching, Setting, host,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,8 +26,9 @@ use crate::table::{Entry, defaults, gradient};
 /// left it.
 ///
 /// A sample counts as fooled when its prediction *changed*, whatever its label. `v` is never
-/// enlarged to fill the ball. Points are asked about inside the box, where `v` is cut per sample;
-/// a sample with a smaller radius than the largest gets `v` scaled down to its own.
+/// enlarged to fill the ball. Points are asked about inside the box, where `v` is cut per sample,
+/// and features at a face of the box take no part in a step that points out of it (the paper has no
+/// box; without this, steps from black pictures stall). A sample with a smaller radius than the largest gets `v` scaled down to its own.
 ///
 /// A sample spends one query at its clean row, and in each pass one at its turn and one for the
 /// fooling rate; each `DeepFool` step costs `candidates + 1` more.
@@ -194,8 +195,6 @@ impl Pass<'_> {
         current: &[f64],
     ) -> Result<Option<Vec<f64>>, Halt> {
         let features = current.len();
-        let free: Vec<bool> =
-            (0..features).map(|f| asker.domain().immutable().binary_search(&f).is_err()).collect();
         let row = in_box(asker, current);
         let Some(logits) = unchanged(asker, home, row).await? else { return Ok(None) };
         let mut classes = ranked(&logits);
@@ -204,6 +203,9 @@ impl Pass<'_> {
         for _ in 0..self.attack.steps {
             let row = in_box(asker, &self.ahead(current, &total));
             let rows = row.repeat(classes.len());
+            let free = |feature: usize, slope: f64| can_move(asker.domain(), &row, feature, slope);
+            let free: Vec<[bool; 2]> =
+                (0..features).map(|f| [free(f, -1.0), free(f, 1.0)]).collect();
             let Some(at) = known(asker.gradient(rows, classes.clone()).await)? else {
                 return Ok(Some(self.ahead(&vec![0.0; features], &total)));
             };
@@ -213,7 +215,10 @@ impl Pass<'_> {
                 let gap = (f64::from(logits[class]) - f64::from(logits[home])).abs() + BEYOND;
                 let other = &at.gradient[place * features..][..features];
                 let normal: Vec<f64> = (0..features)
-                    .map(|f| if free[f] { f64::from(other[f]) - f64::from(own[f]) } else { 0.0 })
+                    .map(|f| {
+                        let slope = f64::from(other[f]) - f64::from(own[f]);
+                        if free[f][usize::from(slope > 0.0)] { slope } else { 0.0 }
+                    })
                     .collect();
                 let length = Norm::L2.of_slice(&normal);
                 (gap / length, gap, normal, length)
@@ -269,9 +274,22 @@ fn in_box(asker: &Asker<Gradients>, by: &[f64]) -> Vec<f32> {
     asker.clean().iter().zip(by).enumerate().map(value).collect()
 }
 
+/// Whether a feature of a row may move in the direction of `slope`: neither the mask holds it nor a
+/// face of the box.
+fn can_move(domain: &Domain, row: &[f32], feature: usize, slope: f64) -> bool {
+    let inside = if slope > 0.0 {
+        row[feature] < domain.upper().at(feature)
+    } else {
+        row[feature] > domain.lower().at(feature)
+    };
+    inside && domain.immutable().binary_search(&feature).is_err()
+}
+
 /// The classes by falling logit, the lower class first where they tie.
 fn ranked(logits: &[f32]) -> Vec<usize> {
     let mut classes: Vec<usize> = (0..logits.len()).collect();
-    classes.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    // Answers are finite; zeros of either sign tie.
+    let order = |a: f32, b: f32| b.partial_cmp(&a).unwrap_or(std::cmp::Ordering::Equal);
+    classes.sort_by(|&a, &b| order(logits[a], logits[b]));
     classes
 }
