@@ -1,6 +1,6 @@
 //! Minimum-norm attacks against what other libraries reach on the same trained networks: our
 //! median distance may exceed the best of theirs by a hundredth at most.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 mod common;
 
 use common::peers::{Peer, peer as load};

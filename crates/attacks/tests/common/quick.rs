@@ -54,7 +54,7 @@ const QUICK: &[(&str, &str)] = &[
     ("simba", "steps = 30"),
     ("smallest-radius", "bisections = 2\nhyperparameters = { steps = 4, step_size = 0.5 }"),
     ("sparse-rs", "queries = 60"),
-    ("sparse-rs-patch", "queries = 60\nsize = 2"),
+    ("sparse-rs-patch", "queries = 60\nsize = 1"),
     ("sparsefool", "steps = 6\nestimate_steps = 10"),
     ("spatial", "angles = 3\nshifts = 3"),
     ("spsa", "steps = 5\nsamples = 6"),
