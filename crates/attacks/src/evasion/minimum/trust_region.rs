@@ -142,8 +142,7 @@ impl TrustRegion<'_> {
     fn fewest(&self, shortest: Vec<f64>) -> Vec<f64> {
         let far = largest(self.to_clean).max(largest(&shortest));
         let (mut low, mut high) = (0.0, 4.0 * far * far);
-        let none = vec![false; self.normal.len()];
-        let mut best = (none.clone(), shortest, 0);
+        let mut best = (vec![false; self.normal.len()], shortest, 0);
         for _ in 0..ITERATIONS {
             if high - low <= PRICE * high {
                 break;
