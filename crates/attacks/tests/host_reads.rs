@@ -1,4 +1,4 @@
-//! PGD reads nothing back to the host inside a step.
+//! PGD and FAB read nothing back to the host inside a step.
 //!
 //! Alone in its file: the counter belongs to the process.
 #![allow(clippy::unwrap_used)]
@@ -6,13 +6,13 @@ mod common;
 
 use burn::prelude::*;
 use common::Linear;
-use duress_attacks::Pgd;
+use duress_attacks::{FabT, Pgd};
 use duress_core::{
     Attack, Goal, Norm, Oracle, Passes, Problem, Silent, Threat, WhiteBox, host, run,
 };
 use duress_core::{GradientAttack, Job, Region, Seed};
 
-fn reads_of_an_evaluation(steps: usize) -> u64 {
+fn reads_of_an_evaluation(attack: Attack) -> u64 {
     let device = Device::flex();
     let passes = Passes::new(&device).unwrap();
     // Far from the boundary: nobody leaves, each step is made.
@@ -24,7 +24,6 @@ fn reads_of_an_evaluation(steps: usize) -> u64 {
         Goal::Untargeted(vec![0; 40]),
         Threat::new(Norm::L2, 0.1).unwrap(),
     );
-    let attack = Attack::Gradient(Box::new(Pgd { steps, ..Pgd::paper() }));
     let before = host::reads();
     run(&attack, &problem).unwrap();
     host::reads() - before
@@ -49,7 +48,14 @@ fn reads_of_a_maximisation(steps: usize) -> u64 {
 fn reads_happen_at_checkpoints_only() {
     // Steps 17 to 23 hold no checkpoint; step 24 is one, with a gradient check and a look at who
     // is solved.
-    assert_eq!(reads_of_an_evaluation(23), reads_of_an_evaluation(17));
-    assert_eq!(reads_of_an_evaluation(24), reads_of_an_evaluation(17) + 2);
+    let pgd =
+        |steps| reads_of_an_evaluation(Attack::Gradient(Box::new(Pgd { steps, ..Pgd::paper() })));
+    assert_eq!(pgd(23), pgd(17));
+    assert_eq!(pgd(24), pgd(17) + 2);
+    // FAB looks at who is solved after its last step in any case.
+    let fab =
+        |steps| reads_of_an_evaluation(Attack::Gradient(Box::new(FabT { steps, ..FabT::paper() })));
+    assert_eq!(fab(23), fab(17));
+    assert_eq!(fab(24), fab(17) + 1);
     assert_eq!(reads_of_a_maximisation(40), 0);
 }

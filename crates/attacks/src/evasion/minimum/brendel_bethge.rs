@@ -29,8 +29,9 @@ use crate::table::{Entry, defaults, gradient};
 pub struct BrendelBethge {
     /// Steps along the boundary; the paper's is 1000.
     pub steps: usize,
-    /// First trust region: the mean square of a step's components, in squares of the box's sides;
-    /// the authors' code has 1e-3.
+    /// First trust region: the mean square of a step's components, in squares of the box's sides.
+    /// The authors' code has 1e-3 of the features of the whole batch, so that a sample's result
+    /// depends on its neighbours; here it is a matter of each sample.
     pub step_size: f64,
     /// Factor by which the trust region shrinks; the authors' code has 0.5.
     pub step_decay: f64,
