@@ -16,29 +16,44 @@ fn rows() -> Vec<f32> {
     (0..COUNT * FEATURES).map(|index| (index as f32 * 0.61).sin().mul_add(0.5, 0.5)).collect()
 }
 
-/// Small enough to leave some samples standing, unless the attack needs the whole box.
-fn radius(attack: &Attack) -> f64 {
-    if attack.algorithm().reach() == Reach::Box { 64.0 } else { 0.3 }
+/// From where nothing breaks to where all does, unless the attack needs the whole box.
+fn radius(attack: &Attack, id: usize) -> f64 {
+    if attack.algorithm().reach() == Reach::Box { 64.0 } else { 0.001 * 1.16_f64.powi(id as i32) }
+}
+
+/// What the model predicts, but for each tenth sample, which is wrong already.
+fn labels() -> Vec<usize> {
+    let device = Device::flex();
+    let rows = Tensor::from_data(TensorData::new(rows(), [COUNT, FEATURES]), &device);
+    let passes = Passes::new(&device).unwrap();
+    let logits = passes.logits(&model(), rows).unwrap();
+    let predicted = duress_core::predictions(logits).unwrap().into_iter().enumerate();
+    predicted.map(|(id, (class, _))| if id % 10 == 3 { (class + 1) % 10 } else { class }).collect()
+}
+
+fn model() -> Smooth {
+    Smooth { domain: Domain::image(1, 8, 8).unwrap(), classes: 10 }
 }
 
 /// The bits of each sample's returned row, attacked in batches of these ids.
 fn attacked(attack: &Attack, norm: Norm, batches: &[Vec<usize>], workers: usize) -> Vec<Vec<u32>> {
     let device = Device::flex();
     let passes = Passes::with_workers(&device, workers).unwrap();
-    let model = Smooth { domain: Domain::image(1, 8, 8).unwrap(), classes: 10 };
+    let model = model();
     let oracle = WhiteBox::new(&model, &passes);
-    let all = rows();
+    let (all, own) = (rows(), labels());
     let mut bits = vec![Vec::new(); COUNT];
     for batch in batches {
         let values: Vec<f32> =
             batch.iter().flat_map(|&id| all[id * FEATURES..][..FEATURES].to_vec()).collect();
         let rows = Tensor::from_data(TensorData::new(values, [batch.len(), FEATURES]), &device);
-        let labels = batch.iter().map(|id| id % 10).collect();
+        let labels = batch.iter().map(|&id| own[id]).collect();
+        let radii = batch.iter().map(|&id| radius(attack, id)).collect();
         let problem = Problem::new(
             Oracle::Gradients(&oracle),
             rows,
             Goal::Untargeted(labels),
-            Threat::new(norm, radius(attack)).unwrap(),
+            Threat::per_sample(norm, radii).unwrap(),
         )
         .with_ids(batch.iter().map(|&id| id as u64).collect())
         .with_seed(Seed(11));
