@@ -23,6 +23,16 @@ fn radius(attack: &Attack) -> f64 {
 
 /// The bits of each sample's returned row, attacked in batches of these ids.
 fn attacked(attack: &Attack, norm: Norm, batches: &[Vec<usize>], workers: usize) -> Vec<Vec<u32>> {
+    attacked_within(radius(attack), attack, norm, batches, workers)
+}
+
+fn attacked_within(
+    radius: f64,
+    attack: &Attack,
+    norm: Norm,
+    batches: &[Vec<usize>],
+    workers: usize,
+) -> Vec<Vec<u32>> {
     let device = Device::flex();
     let passes = Passes::with_workers(&device, workers).unwrap();
     let model = Smooth { domain: Domain::image(1, 8, 8).unwrap(), classes: 10 };
@@ -38,7 +48,7 @@ fn attacked(attack: &Attack, norm: Norm, batches: &[Vec<usize>], workers: usize)
             Oracle::Gradients(&oracle),
             rows,
             Goal::Untargeted(labels),
-            Threat::new(norm, radius(attack)).unwrap(),
+            Threat::new(norm, radius).unwrap(),
         )
         .with_ids(batch.iter().map(|&id| id as u64).collect())
         .with_seed(Seed(11));
@@ -78,4 +88,20 @@ fn leaving_the_batch_disturbs_nobody() {
     let attack = Attack::Gradient(Box::new(pgd));
     let whole = attacked(&attack, Norm::Linf, &batches(COUNT), 2);
     assert_eq!(whole, attacked(&attack, Norm::Linf, &batches(1), 2));
+}
+
+/// Solved samples that stay, because leaving would save nothing, must not move on.
+#[test]
+fn a_solved_sample_keeps_its_point_as_long_as_others_go_on() {
+    for entry in ATTACKS {
+        let (name, attack) = (entry.name, quick(entry.name));
+        if attack.algorithm().reach() != Reach::Nearest {
+            continue;
+        }
+        for &norm in entry.norms {
+            let radius = if norm == Norm::Linf { 0.4 } else { 2.0 };
+            let of = |size| attacked_within(radius, &attack, norm, &batches(size), 2);
+            assert_eq!(of(COUNT), of(1), "{name} {norm}");
+        }
+    }
 }

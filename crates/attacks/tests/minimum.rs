@@ -41,8 +41,10 @@ impl Classifier for Classes {
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
         let device = rows.device();
         let shape = [self.bias.len(), self.weights[0].len()];
-        let weights = Tensor::<2>::from_data(TensorData::new(self.weights.concat(), shape), &device);
-        let bias = Tensor::<2>::from_data(TensorData::new(self.bias.clone(), [1, shape[0]]), &device);
+        let weights =
+            Tensor::<2>::from_data(TensorData::new(self.weights.concat(), shape), &device);
+        let bias =
+            Tensor::<2>::from_data(TensorData::new(self.bias.clone(), [1, shape[0]]), &device);
         rows.matmul(weights.transpose()) + bias
     }
 }
@@ -187,11 +189,9 @@ fn superdeepfool_finds_the_foot_of_the_perpendicular() {
     });
     let expected = scan.fold(f64::MAX, f64::min);
     let goal = || Goal::Untargeted(vec![0]);
-    let of = |name, text| {
-        distances(&nearest(&attack(name, text), &model, &from, goal(), Norm::L2))[0]
-    };
+    let of =
+        |name, text| distances(&nearest(&attack(name, text), &model, &from, goal(), Norm::L2))[0];
     let (plain, refined) = (of("deepfool", ""), of("superdeepfool", ""));
-    println!("{plain} {refined} {expected}");
     assert!(plain > expected * 1.005, "{plain} {expected}");
     close(refined, expected, 0.002);
 }
@@ -288,8 +288,7 @@ fn the_smallest_radius_wants_a_gradient_attack_of_a_ball() {
     let model = Smooth { domain: Domain::image(1, 2, 2).unwrap(), classes: 3 };
     for name in ["ddn", "gaussian-noise"] {
         let attack = attack("smallest-radius", &format!("attack = \"{name}\""));
-        let setting =
-            duress_core::Setting { domain: model.domain(), classes: 3, targeted: false };
+        let setting = duress_core::Setting { domain: model.domain(), classes: 3, targeted: false };
         let error = attack.algorithm().check(&setting).unwrap_err().to_string();
         let expected = format!(
             "smallest-radius: `attack` must be a gradient attack of a fixed budget, got {name}"

@@ -1,5 +1,5 @@
 //! Trained classifiers and what other libraries' attacks measured on them, where they are at hand.
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, dead_code, unreachable_pub)]
 use std::path::{Path, PathBuf};
 
 use burn::module::{Module, Param};

@@ -53,11 +53,7 @@ impl Rivals {
 
     /// The boundary nearest to each of `rows` `[N, F]`; beyond a boundary, the one to the class
     /// that is predicted. One gradient a rival.
-    pub(super) fn nearest(
-        &self,
-        job: &mut GradientJob<'_>,
-        rows: &Tensor<2>,
-    ) -> Result<Boundary> {
+    pub(super) fn nearest(&self, job: &mut GradientJob<'_>, rows: &Tensor<2>) -> Result<Boundary> {
         let Some(classes) = &self.classes else {
             let at = job.gradient(rows.clone(), &LossKind::Margin)?;
             let found = Found {
@@ -121,8 +117,7 @@ impl Found {
         let normals = self.normals.mask_fill(fixed, 0.0);
         let dual = region.norm().dual().unwrap_or(Norm::L2);
         let lengths = dual.of(normals.clone().reshape([count * many, features]));
-        let distance =
-            self.margin.clone().abs() / lengths.reshape([count, many]).clamp_min(TINY);
+        let distance = self.margin.clone().abs() / lengths.reshape([count, many]).clamp_min(TINY);
         let beyond = self.met.clone().unsqueeze_dim::<2>(1).expand([count, many]);
         let rank = distance.clone().mask_where(beyond, self.margin.neg());
         let first = rank.clone().argmin(1);

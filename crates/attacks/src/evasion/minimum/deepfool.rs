@@ -3,9 +3,7 @@
 //! Moosavi-Dezfooli, Fawzi, Frossard. *`DeepFool`: a simple and accurate method to fool deep neural
 //! networks.* CVPR 2016, algorithm 2 and eq. 10–12. <https://arxiv.org/abs/1511.04599>
 use burn::prelude::*;
-use duress_core::{
-    Access, Algorithm, GradientAttack, GradientJob, Norm, Reach, Result, Setting,
-};
+use duress_core::{Access, Algorithm, GradientAttack, GradientJob, Norm, Reach, Result, Setting};
 use serde::{Deserialize, Serialize};
 
 use super::boundary::Rivals;

@@ -117,11 +117,8 @@ impl GradientAttack for Ead {
         let mut nearest = Nearest::none(job);
         // The iterate that the rule keeps, and its score.
         let (mut kept, mut score) = (job.clean(), nearest.distance.clone());
-        let plan = Plan {
-            searches: self.search_steps,
-            steps: self.steps,
-            abort_early: self.abort_early,
-        };
+        let plan =
+            Plan { searches: self.search_steps, steps: self.steps, abort_early: self.abort_early };
         let mut search = ConstantSearch::new(plan, &score, self.initial_constant);
         let (mut rows, mut ahead) = (job.clean(), job.clean());
         for step in 1..=self.search_steps * self.steps {

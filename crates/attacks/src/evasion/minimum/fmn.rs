@@ -122,10 +122,8 @@ impl GradientAttack for Fmn {
                 let dual = job.norm().dual().unwrap_or(Norm::L2).of(gradient.clone());
                 let ahead = at.loss.unsqueeze_dim(1).abs() / dual.clamp_min(TINY);
                 let known = nearest.found();
-                let outside = (radius.clone() * (1.0 + gamma)).mask_where(
-                    known.bool_not(),
-                    (length + ahead) * BEYOND,
-                );
+                let outside = (radius.clone() * (1.0 + gamma))
+                    .mask_where(known.bool_not(), (length + ahead) * BEYOND);
                 let inside = (radius * (1.0 - gamma)).min_pair(nearest.distance.clone());
                 outside.mask_where(met.unsqueeze_dim(1), inside)
             };

@@ -85,8 +85,8 @@ impl Algorithm for SmallestRadius {
 impl SmallestRadius {
     fn read(&self) -> Result<Attack, toml::de::Error> {
         let entry = table::find(&self.attack);
-        let entry = entry
-            .ok_or_else(|| toml::de::Error::custom(format!("no attack `{}`", self.attack)))?;
+        let entry =
+            entry.ok_or_else(|| toml::de::Error::custom(format!("no attack `{}`", self.attack)))?;
         (entry.parse)(self.hyperparameters.clone())
     }
 
@@ -139,14 +139,15 @@ impl GradientAttack for SmallestRadius {
             }
             let (found, upper) = (nearest.found(), nearest.distance.clone());
             let whole = job.region().radius();
-            let lost = radius.clone().greater_equal(whole.clone()).bool_and(found.clone().bool_not());
+            let hopeless =
+                radius.clone().greater_equal(whole.clone()).bool_and(found.clone().bool_not());
             failed = radius.clone().mask_where(success, failed);
             // A failure beyond a success says nothing about what lies below.
             failed = failed.clone().mask_fill(failed.greater_equal(upper.clone()), 0.0);
             halvings = halvings + before.float();
             let spent = halvings.clone().greater_equal_elem(self.bisections as f32);
             let spent = spent.bool_and(found.clone());
-            ended = ended.mask_fill(lost.bool_or(spent), 1.0);
+            ended = ended.mask_fill(hopeless.bool_or(spent), 1.0);
             let grown = (radius * self.growth).min_pair(whole);
             radius = grown.mask_where(found, (failed.clone() + upper) * 0.5);
             let done = nearest.solved().bool_or(ended.clone().greater_elem(0.0).squeeze_dim(1));

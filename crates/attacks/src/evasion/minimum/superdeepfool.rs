@@ -3,9 +3,7 @@
 //! Abdolahpourrostam, Abroshan, Moosavi-Dezfooli. *`SuperDeepFool`: a new fast and accurate minimal
 //! adversarial attack.* `NeurIPS` 2024, algorithms 1 and 2. <https://arxiv.org/abs/2303.12481>
 use burn::prelude::*;
-use duress_core::{
-    Access, Algorithm, GradientAttack, GradientJob, Norm, Reach, Result, Setting,
-};
+use duress_core::{Access, Algorithm, GradientAttack, GradientJob, Norm, Reach, Result, Setting};
 use serde::{Deserialize, Serialize};
 
 use super::boundary::Rivals;
@@ -137,8 +135,8 @@ impl SuperDeepFool {
             // A round that ended short of the boundary: the next starts where it ended.
             let anew = ended.clone().expand(wide);
             base = base.mask_where(anew.clone(), rows);
-            sum = sum.mask_fill(anew, 0.0) + Norm::L2.steepest(at.normal)
-                * at.distance.clamp_min(LEAST_STEP);
+            sum = sum.mask_fill(anew, 0.0)
+                + Norm::L2.steepest(at.normal) * at.distance.clamp_min(LEAST_STEP);
             let ahead = clip(job, base.clone() + sum.clone() * (1.0 + self.overshoot));
             crossed = crossed.mask_fill(ended.clone(), 0.0) + 1.0;
             crossed = crossed.mask_fill(project.clone(), 0.0);

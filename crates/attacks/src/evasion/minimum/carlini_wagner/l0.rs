@@ -206,7 +206,9 @@ impl Point {
     fn new(asker: &Asker<Gradients>, start: &[f32]) -> Self {
         let bounds = asker.lower().iter().zip(asker.upper());
         let sides: Vec<[f64; 2]> = bounds
-            .map(|(&low, &high)| [f64::from(high) + f64::from(low), f64::from(high) - f64::from(low)])
+            .map(|(&low, &high)| {
+                [f64::from(high) + f64::from(low), f64::from(high) - f64::from(low)]
+            })
             .map(|sums| sums.map(|sum| sum / 2.0))
             .collect();
         let variable = start.iter().zip(&sides).map(|(&value, [middle, half])| {
@@ -229,13 +231,7 @@ impl Point {
     }
 
     /// Adam's step down the gradient by the rows.
-    fn step(
-        &mut self,
-        free: &[bool],
-        by_rows: impl Fn(usize) -> f64,
-        taken: usize,
-        rate: f64,
-    ) {
+    fn step(&mut self, free: &[bool], by_rows: impl Fn(usize) -> f64, taken: usize, rate: f64) {
         let [slow, slower] = DECAY;
         let unbias = |decay: f64| 1.0 - decay.powf((taken + 1) as f64);
         let (slow_unbias, slower_unbias) = (unbias(slow), unbias(slower));

@@ -3,9 +3,7 @@
 //! Carlini, Wagner. *Towards Evaluating the Robustness of Neural Networks.* S&P 2017, §VI-A.
 //! <https://arxiv.org/abs/1608.04644>
 use burn::prelude::*;
-use duress_core::{
-    Access, Algorithm, GradientAttack, GradientJob, Norm, Reach, Result, Setting,
-};
+use duress_core::{Access, Algorithm, GradientAttack, GradientJob, Norm, Reach, Result, Setting};
 use serde::{Deserialize, Serialize};
 
 use super::super::constant::{ConstantSearch, Plan};
@@ -96,11 +94,8 @@ impl Algorithm for CarliniWagnerL2 {
 impl GradientAttack for CarliniWagnerL2 {
     fn perturb(&self, job: &mut GradientJob<'_>) -> Result<Tensor<2>> {
         let mut nearest = Nearest::none(job);
-        let plan = Plan {
-            searches: self.search_steps,
-            steps: self.steps,
-            abort_early: self.abort_early,
-        };
+        let plan =
+            Plan { searches: self.search_steps, steps: self.steps, abort_early: self.abort_early };
         let mut search = ConstantSearch::new(plan, &nearest.distance, self.initial_constant);
         let mut start = variable_of(job.region(), job.clean());
         let mut variable = start.clone();
@@ -132,8 +127,7 @@ impl GradientAttack for CarliniWagnerL2 {
             adam.restart(&over);
             if checkpoint {
                 let done = nearest.solved().bool_or(search.open().bool_not().squeeze_dim(1));
-                let mut state =
-                    vec![&mut variable, &mut start, &mut adam.mean, &mut adam.square];
+                let mut state = vec![&mut variable, &mut start, &mut adam.mean, &mut adam.square];
                 state.extend(search.state());
                 nearest.leave(done, job, &mut state)?;
             }

@@ -3,9 +3,7 @@
 //! Carlini, Wagner. *Towards Evaluating the Robustness of Neural Networks.* S&P 2017, §VI-C.
 //! <https://arxiv.org/abs/1608.04644>
 use burn::prelude::*;
-use duress_core::{
-    Access, Algorithm, GradientAttack, GradientJob, Norm, Reach, Result, Setting,
-};
+use duress_core::{Access, Algorithm, GradientAttack, GradientJob, Norm, Reach, Result, Setting};
 use serde::{Deserialize, Serialize};
 
 use super::super::nearest::Nearest;

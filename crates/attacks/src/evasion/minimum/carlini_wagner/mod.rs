@@ -7,9 +7,9 @@ mod l2;
 mod linf;
 mod space;
 
-pub(crate) use l0::ENTRY as CARLINI_WAGNER_L0;
 pub use l0::CarliniWagnerL0;
-pub(crate) use l2::ENTRY as CARLINI_WAGNER_L2;
+pub(crate) use l0::ENTRY as CARLINI_WAGNER_L0;
 pub use l2::CarliniWagnerL2;
-pub(crate) use linf::ENTRY as CARLINI_WAGNER_LINF;
+pub(crate) use l2::ENTRY as CARLINI_WAGNER_L2;
 pub use linf::CarliniWagnerLinf;
+pub(crate) use linf::ENTRY as CARLINI_WAGNER_LINF;

@@ -20,16 +20,18 @@ fn middle_and_half(region: &Region) -> [Tensor<2>; 2] {
 /// `w` of `rows`, `[N, F] → [N, F]`; zero at immutable features.
 pub(super) fn variable_of(region: &Region, rows: Tensor<2>) -> Tensor<2> {
     let [middle, half] = middle_and_half(region);
-    ((rows - middle) / half.clamp_min(f32::MIN_POSITIVE)).clamp(-1.0, 1.0).mul_scalar(SHRINK).atanh()
+    ((rows - middle) / half.clamp_min(f32::MIN_POSITIVE))
+        .clamp(-1.0, 1.0)
+        .mul_scalar(SHRINK)
+        .atanh()
 }
 
 /// The rows of `w`, in the box, and `dx/dw`.
 pub(super) fn rows_of(region: &Region, variable: &Tensor<2>) -> [Tensor<2>; 2] {
     let [middle, half] = middle_and_half(region);
     let tanh = variable.clone().tanh();
-    let rows = (middle + half.clone() * tanh.clone())
-        .max_pair(region.lower())
-        .min_pair(region.upper());
+    let rows =
+        (middle + half.clone() * tanh.clone()).max_pair(region.lower()).min_pair(region.upper());
     [rows, half * (-tanh.square() + 1.0)]
 }
 
