@@ -97,7 +97,7 @@ fn they_come_as_near_on_a_robust_network() {
 }
 
 #[test]
-#[ignore = "minutes: 50 steps of nine gradients where most images stay to the end"]
+#[ignore = "half a minute: most images stay to the end of 50 steps of nine gradients"]
 fn deepfool_comes_as_near_on_a_robust_network() {
     compare("mnist_at", "deepfool", "", Norm::L2, 128, &["deepfool_l2_foolbox"]);
 }

@@ -45,7 +45,7 @@ impl Default for SmallestRadius {
 pub(crate) const ENTRY: Entry = Entry {
     name: "smallest-radius",
     summary: "smallest radius at which another attack succeeds",
-    reference: "bisection",
+    reference: "plain bisection",
     norms: &[Norm::L1, Norm::L2, Norm::Linf],
     access: Access::Gradients,
     targeted: true,

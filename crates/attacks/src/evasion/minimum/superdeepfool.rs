@@ -3,12 +3,15 @@
 //! Abdolahpourrostam, Abroshan, Moosavi-Dezfooli. *`SuperDeepFool`: a new fast and accurate minimal
 //! adversarial attack.* `NeurIPS` 2024, algorithms 1 and 2. <https://arxiv.org/abs/2303.12481>
 use burn::prelude::*;
-use duress_core::{Access, Algorithm, GradientAttack, GradientJob, Norm, Reach, Result, Setting};
+use duress_core::{
+    Access, Algorithm, GradientAttack, GradientJob, Loss, Norm, Reach, Result, Setting,
+};
 use serde::{Deserialize, Serialize};
 
 use super::boundary::Rivals;
 use super::deepfool::LEAST_STEP;
 use super::nearest::Nearest;
+use crate::losses::RivalMargin;
 use crate::table::{Entry, defaults, gradient};
 
 /// `DeepFool` steps, then projections of the displacement on the normal of the boundary, until a
@@ -77,10 +80,11 @@ impl Algorithm for SuperDeepFool {
         Reach::Nearest
     }
 
-    fn check(&self, _: &Setting<'_>) -> Result<()> {
+    fn check(&self, setting: &Setting<'_>) -> Result<()> {
         ENTRY.at_least_one("steps", self.steps as u64)?;
         ENTRY.at_least_one("projections", self.projections as u64)?;
-        ENTRY.share("overshoot", self.overshoot)
+        ENTRY.share("overshoot", self.overshoot)?;
+        RivalMargin.check(setting.classes, setting.targeted)
     }
 }
 
