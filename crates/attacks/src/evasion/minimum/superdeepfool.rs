@@ -16,11 +16,13 @@ use crate::table::{Entry, defaults, gradient};
 
 /// `DeepFool` steps, then projections of the displacement on the normal of the boundary, until a
 /// projected point meets the goal: SDF(m, n). At the nearest point the displacement is parallel to
-/// the normal, which `DeepFool` alone does not seek.
+/// the normal, which `DeepFool` alone does not seek. Of all points that meet the goal the nearest
+/// is kept, those before their projection included.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SuperDeepFool {
-    /// Points at which gradients are taken, at most; the authors' code bounds the rounds by 100.
+    /// Points at which gradients are taken, at most: where the box bends the way, projected points
+    /// may keep falling short. The authors' code bounds the rounds by 100.
     pub steps: usize,
     /// `DeepFool` steps of a round (m); 0 for as many as it takes to cross the boundary.
     pub crossing_steps: usize,
