@@ -1,11 +1,11 @@
-//! PGD and FAB read nothing back to the host inside a step.
+//! PGD and the attacks of the nearest point read nothing back to the host inside a step.
 //!
 //! Alone in its file: the counter belongs to the process.
 #![allow(clippy::unwrap_used)]
 mod common;
 
 use burn::prelude::*;
-use common::Linear;
+use common::{Linear, attack};
 use duress_attacks::{FabT, Pgd};
 use duress_core::{
     Attack, Goal, Norm, Oracle, Passes, Problem, Silent, Threat, WhiteBox, host, run,
@@ -26,6 +26,20 @@ fn reads_of_an_evaluation(attack: Attack) -> u64 {
     );
     let before = host::reads();
     run(&attack, &problem).unwrap();
+    host::reads() - before
+}
+
+/// The reads of a search for the nearest point that ends after `steps` steps of `queries` each.
+fn reads_of_a_search(name: &str, norm: Norm, steps: u64, queries: u64) -> u64 {
+    let device = Device::flex();
+    let passes = Passes::new(&device).unwrap();
+    let model = Linear::new(&[1.0, 2.0], 50.0);
+    let oracle = WhiteBox::new(&model, &passes);
+    let rows = Tensor::full([40, 2], 0.5, &device);
+    let goal = Goal::Untargeted(vec![0; 40]);
+    let problem = Problem::nearest(Oracle::Gradients(&oracle), rows, goal, norm).unwrap();
+    let before = host::reads();
+    run(&attack(name, ""), &problem.with_budget(Some(steps * queries))).unwrap();
     host::reads() - before
 }
 
@@ -58,4 +72,16 @@ fn reads_happen_at_checkpoints_only() {
     assert_eq!(fab(23), fab(17));
     assert_eq!(fab(24), fab(17) + 1);
     assert_eq!(reads_of_a_maximisation(40), 0);
+    // Steps that count from 0 hold a checkpoint at the 17th, others at the 16th.
+    for (name, norm, queries) in [
+        ("carlini-wagner-l2", Norm::L2, 1),
+        ("carlini-wagner-linf", Norm::Linf, 1),
+        ("ddn", Norm::L2, 1),
+        ("ead", Norm::L1, 2),
+        ("fmn", Norm::L1, 1),
+    ] {
+        let of = |steps| reads_of_a_search(name, norm, steps, queries);
+        assert_eq!(of(23), of(18), "{name}");
+        assert!(of(26) > of(18), "{name}");
+    }
 }

@@ -192,7 +192,6 @@ fn superdeepfool_finds_the_foot_of_the_perpendicular() {
     let of =
         |name, text| distances(&nearest(&attack(name, text), &model, &from, goal(), Norm::L2))[0];
     let (plain, refined) = (of("deepfool", ""), of("superdeepfool", ""));
-    println!("{plain} {refined} {expected}");
     assert!(plain > expected * 1.005, "{plain} {expected}");
     close(refined, expected, 0.002);
 }
@@ -242,6 +241,26 @@ fn deepfool_takes_one_gradient_a_rival() {
     ] {
         let got = nearest(&attack("deepfool", text), &model, &[0.5; 2], goal, Norm::L2);
         assert_eq!(got.samples[0].forwards, forwards, "{text}");
+    }
+}
+
+/// Thousands of rows times three rivals are more than one pass holds: the rivals are then looked at
+/// in turns, to the same bits.
+#[test]
+fn rivals_in_turns_are_rivals_at_once() {
+    let model = Smooth { domain: Domain::image(1, 2, 3).unwrap(), classes: 4 };
+    let rows: Vec<f32> =
+        (0..16_000 * 6).map(|index| (index as f32 * 0.37).sin().mul_add(0.4, 0.5)).collect();
+    let labels: Vec<usize> = (0..16_000).map(|index| index % 4).collect();
+    let deepfool = attack("deepfool", "steps = 3");
+    let of = |count: usize| {
+        let goal = Goal::Untargeted(labels[..count].to_vec());
+        nearest(&deepfool, &model, &rows[..count * 6], goal, Norm::Linf).samples
+    };
+    let all = of(16_000);
+    assert!(all.iter().filter(|sample| sample.forwards > 0).count() * 3 > 8192);
+    for (one, other) in of(30).iter().zip(&all) {
+        assert_eq!(one.distance.to_bits(), other.distance.to_bits(), "{one:?} {other:?}");
     }
 }
 

@@ -13,6 +13,13 @@ impl Loss for RivalMargin {
         "rival margin"
     }
 
+    fn check(&self, classes: usize, _: bool) -> Result<()> {
+        if classes < 2 {
+            return Err(Error::Classes { loss: self.name(), needed: 2, classes });
+        }
+        Ok(())
+    }
+
     fn per_sample(&self, logits: Tensor<2>, aim: &Aim) -> Tensor<1> {
         at(&logits, rivals(aim)) - at(&logits, aim.labels())
     }
@@ -93,6 +100,11 @@ mod tests {
         close(of(&TargetedDlr, z, 2, 1), 0.25);
         let moved = z.map(|z| 3.0 * z - 8.0);
         close(of(&TargetedDlr, moved, 2, 1), 0.25);
+    }
+
+    #[test]
+    fn one_class_has_no_rival() {
+        assert!(matches!(RivalMargin.check(1, false), Err(Error::Classes { needed: 2, .. })));
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Rivals {
         }
         match best {
             Some((_, boundary)) => Ok(boundary),
-            // One class: nothing to cross over to.
+            // No rival: nothing to cross over to.
             None => Ok(Boundary {
                 met: job.aim().labels().not_equal(job.aim().labels()),
                 distance: Tensor::zeros([count, 1], &rows.device()),

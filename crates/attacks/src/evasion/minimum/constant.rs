@@ -15,7 +15,8 @@ const GROWTH: f64 = 10.0;
 const REPEATED: usize = 10;
 
 /// How often an optimisation is looked at for having stalled, and the share of the loss that then
-/// counts as stalled.
+/// counts as stalled. The authors compare the losses of whole batches at the looks; the loss of one
+/// sample swings, so that its least since the last look is what is compared.
 const LOOKS: usize = 10;
 const STALLED: f64 = 0.9999;
 
@@ -38,7 +39,9 @@ pub(super) struct ConstantSearch {
     upper: Tensor<2>,
     ended: Tensor<2>,
     succeeded: Tensor<2>,
+    /// Least loss up to the last look, and since.
     previous: Tensor<2>,
+    least: Tensor<2>,
 }
 
 impl ConstantSearch {
@@ -53,6 +56,7 @@ impl ConstantSearch {
             ended: of(0.0),
             succeeded: of(0.0),
             previous: of(f64::from(f32::MAX)),
+            least: of(f64::from(f32::MAX)),
         }
     }
 
@@ -71,8 +75,10 @@ impl ConstantSearch {
             let window = self.plan.steps.div_ceil(LOOKS) as f32;
             let look = self.taken.clone().remainder_scalar(window).equal_elem(0.0);
             let limit = self.previous.clone() * STALLED;
-            over = over.bool_or(look.clone().bool_and(loss.clone().greater(limit)));
-            self.previous = self.previous.clone().mask_where(look, loss);
+            let least = self.least.clone().min_pair(loss);
+            over = over.bool_or(look.clone().bool_and(least.clone().greater(limit)));
+            self.previous = self.previous.clone().mask_where(look.clone(), least.clone());
+            self.least = least.mask_fill(look, f32::MAX);
         }
         let found = self.succeeded.clone().greater_elem(0.0);
         let upper = self.upper.clone().min_pair(self.constant.clone());
@@ -97,11 +103,12 @@ impl ConstantSearch {
         self.taken = after.mask_fill(over.clone(), 0.0);
         self.succeeded = self.succeeded.clone().mask_fill(over.clone(), 0.0);
         self.previous = self.previous.clone().mask_fill(over.clone(), f32::MAX);
+        self.least = self.least.clone().mask_fill(over.clone(), f32::MAX);
         over
     }
 
     /// What shrinks with the batch.
-    pub(super) fn state(&mut self) -> [&mut Tensor<2>; 7] {
+    pub(super) fn state(&mut self) -> [&mut Tensor<2>; 8] {
         [
             &mut self.constant,
             &mut self.taken,
@@ -110,6 +117,7 @@ impl ConstantSearch {
             &mut self.ended,
             &mut self.succeeded,
             &mut self.previous,
+            &mut self.least,
         ]
     }
 }

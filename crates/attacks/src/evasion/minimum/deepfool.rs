@@ -3,11 +3,14 @@
 //! Moosavi-Dezfooli, Fawzi, Frossard. *`DeepFool`: a simple and accurate method to fool deep neural
 //! networks.* CVPR 2016, algorithm 2 and eq. 10–12. <https://arxiv.org/abs/1511.04599>
 use burn::prelude::*;
-use duress_core::{Access, Algorithm, GradientAttack, GradientJob, Norm, Reach, Result, Setting};
+use duress_core::{
+    Access, Algorithm, GradientAttack, GradientJob, Loss, Norm, Reach, Result, Setting,
+};
 use serde::{Deserialize, Serialize};
 
 use super::boundary::Rivals;
 use super::nearest::Nearest;
+use crate::losses::RivalMargin;
 use crate::table::{Entry, defaults, gradient};
 
 /// Steps onto the nearest boundary of the linearised model until the real one is crossed.
@@ -15,7 +18,8 @@ use crate::table::{Entry, defaults, gradient};
 /// The classes to leave for are ranked once, at the clean row, as in the authors' code. The step is
 /// from the label, not from the prediction; with a target there is one boundary, between the target
 /// and the largest other class. The row is `x₀ + (1 + overshoot) Σ r`, in the box, so the overshoot
-/// enters once and not with each step.
+/// enters once and not with each step. Gradients are taken at that row; where the box cuts a step
+/// short, more steps follow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeepFool {
@@ -69,9 +73,10 @@ impl Algorithm for DeepFool {
         Reach::Nearest
     }
 
-    fn check(&self, _: &Setting<'_>) -> Result<()> {
+    fn check(&self, setting: &Setting<'_>) -> Result<()> {
         ENTRY.at_least_one("steps", self.steps as u64)?;
-        ENTRY.share("overshoot", self.overshoot)
+        ENTRY.share("overshoot", self.overshoot)?;
+        RivalMargin.check(setting.classes, setting.targeted)
     }
 }
 

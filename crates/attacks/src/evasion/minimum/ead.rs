@@ -4,7 +4,7 @@
 //! Adversarial Examples.* AAAI 2018, eq. 7 and algorithm 1. <https://arxiv.org/abs/1709.04114>
 use burn::prelude::*;
 use duress_core::{
-    Access, Algorithm, GradientAttack, GradientJob, Norm, Reach, Region, Result, Setting,
+    Access, Algorithm, GradientAttack, GradientJob, Loss, Norm, Reach, Region, Result, Setting,
 };
 use serde::{Deserialize, Serialize};
 
@@ -99,13 +99,14 @@ impl Algorithm for Ead {
         Reach::Nearest
     }
 
-    fn check(&self, _: &Setting<'_>) -> Result<()> {
+    fn check(&self, setting: &Setting<'_>) -> Result<()> {
         ENTRY.at_least_one("search_steps", self.search_steps as u64)?;
         ENTRY.at_least_one("steps", self.steps as u64)?;
         ENTRY.positive("learning_rate", self.learning_rate)?;
         ENTRY.positive("initial_constant", self.initial_constant)?;
         ENTRY.not_negative("beta", self.beta)?;
-        ENTRY.not_negative("confidence", self.confidence)
+        ENTRY.not_negative("confidence", self.confidence)?;
+        LossKind::Margin.check(setting.classes, setting.targeted)
     }
 }
 
@@ -183,7 +184,6 @@ impl Ead {
 
 /// The margin of logits `[N, K] → [N]`, positive where the goal is met.
 fn margin(logits: &Tensor<2>, job: &GradientJob<'_>) -> Tensor<1> {
-    use duress_core::Loss;
     LossKind::Margin.per_sample(logits.clone(), job.aim())
 }
 

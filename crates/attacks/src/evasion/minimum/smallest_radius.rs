@@ -45,7 +45,7 @@ impl Default for SmallestRadius {
 pub(crate) const ENTRY: Entry = Entry {
     name: "smallest-radius",
     summary: "smallest radius at which another attack succeeds",
-    reference: "bisection",
+    reference: "plain bisection",
     norms: &[Norm::L1, Norm::L2, Norm::Linf],
     access: Access::Gradients,
     targeted: true,
@@ -110,9 +110,9 @@ impl SmallestRadius {
 impl GradientAttack for SmallestRadius {
     fn perturb(&self, job: &mut GradientJob<'_>) -> Result<Tensor<2>> {
         let inner = self.inner()?;
-        let mut point = job.clean();
+        let mut last = job.clean();
         if job.active() == 0 {
-            return Ok(point);
+            return Ok(last);
         }
         let mut nearest = Nearest::none(job);
         let mut radius = job.region().radius() * self.first_radius;
@@ -127,19 +127,19 @@ impl GradientAttack for SmallestRadius {
             for _ in 0..inner.restarts().max(1) {
                 let number = job.restart().wrapping_mul(ATTEMPTS).wrapping_add(attempt);
                 attempt += 1;
-                point = job.within(radius.clone(), number, |inside| inner.perturb(inside))?;
+                last = job.within(radius.clone(), number, |inside| inner.perturb(inside))?;
                 if job.queries_left() == Some(0) {
-                    return Ok(nearest.or(point));
+                    return Ok(nearest.or(last));
                 }
-                let logits = job.logits(point.clone())?;
+                let logits = job.logits(last.clone())?;
                 let met = job.aim().met(logits).unsqueeze_dim::<2>(1);
                 let counts = met.clone().bool_and(open.clone()).squeeze_dim(1);
-                nearest.offer(job.region(), point.clone(), counts);
+                nearest.offer(job.region(), last.clone(), counts);
                 success = success.bool_or(met);
             }
             let (found, upper) = (nearest.found(), nearest.distance.clone());
             let whole = job.region().radius();
-            let lost =
+            let hopeless =
                 radius.clone().greater_equal(whole.clone()).bool_and(found.clone().bool_not());
             failed = radius.clone().mask_where(success, failed);
             // A failure beyond a success says nothing about what lies below.
@@ -147,14 +147,14 @@ impl GradientAttack for SmallestRadius {
             halvings = halvings + before.float();
             let spent = halvings.clone().greater_equal_elem(self.bisections as f32);
             let spent = spent.bool_and(found.clone());
-            ended = ended.mask_fill(lost.bool_or(spent), 1.0);
+            ended = ended.mask_fill(hopeless.bool_or(spent), 1.0);
             let grown = (radius * self.growth).min_pair(whole);
             radius = grown.mask_where(found, (failed.clone() + upper) * 0.5);
             let done = nearest.solved().bool_or(ended.clone().greater_elem(0.0).squeeze_dim(1));
-            let mut state = vec![&mut point, &mut radius, &mut failed, &mut halvings, &mut ended];
+            let mut state = vec![&mut last, &mut radius, &mut failed, &mut halvings, &mut ended];
             nearest.leave(done, job, &mut state)?;
         }
-        Ok(nearest.or(point))
+        Ok(nearest.or(last))
     }
 }
 

@@ -3,21 +3,26 @@
 //! Abdolahpourrostam, Abroshan, Moosavi-Dezfooli. *`SuperDeepFool`: a new fast and accurate minimal
 //! adversarial attack.* `NeurIPS` 2024, algorithms 1 and 2. <https://arxiv.org/abs/2303.12481>
 use burn::prelude::*;
-use duress_core::{Access, Algorithm, GradientAttack, GradientJob, Norm, Reach, Result, Setting};
+use duress_core::{
+    Access, Algorithm, GradientAttack, GradientJob, Loss, Norm, Reach, Result, Setting,
+};
 use serde::{Deserialize, Serialize};
 
 use super::boundary::Rivals;
 use super::deepfool::LEAST_STEP;
 use super::nearest::Nearest;
+use crate::losses::RivalMargin;
 use crate::table::{Entry, defaults, gradient};
 
 /// `DeepFool` steps, then projections of the displacement on the normal of the boundary, until a
 /// projected point meets the goal: SDF(m, n). At the nearest point the displacement is parallel to
-/// the normal, which `DeepFool` alone does not seek.
+/// the normal, which `DeepFool` alone does not seek. Of all points that meet the goal the nearest
+/// is kept, those before their projection included.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SuperDeepFool {
-    /// Points at which gradients are taken, at most; the authors' code bounds the rounds by 100.
+    /// Points at which gradients are taken, at most: where the box bends the way, projected points
+    /// may keep falling short. The authors' code bounds the rounds by 100.
     pub steps: usize,
     /// `DeepFool` steps of a round (m); 0 for as many as it takes to cross the boundary.
     pub crossing_steps: usize,
@@ -77,10 +82,11 @@ impl Algorithm for SuperDeepFool {
         Reach::Nearest
     }
 
-    fn check(&self, _: &Setting<'_>) -> Result<()> {
+    fn check(&self, setting: &Setting<'_>) -> Result<()> {
         ENTRY.at_least_one("steps", self.steps as u64)?;
         ENTRY.at_least_one("projections", self.projections as u64)?;
-        ENTRY.share("overshoot", self.overshoot)
+        ENTRY.share("overshoot", self.overshoot)?;
+        RivalMargin.check(setting.classes, setting.targeted)
     }
 }
 

@@ -88,13 +88,14 @@ impl Algorithm for CarliniWagnerL0 {
         Reach::Nearest
     }
 
-    fn check(&self, _: &Setting<'_>) -> Result<()> {
+    fn check(&self, setting: &Setting<'_>) -> Result<()> {
         ENTRY.at_least_one("steps", self.steps as u64)?;
         ENTRY.positive("learning_rate", self.learning_rate)?;
         ENTRY.positive("initial_constant", self.initial_constant)?;
         ENTRY.positive("largest_constant", self.largest_constant)?;
         let grows = self.constant_factor.is_finite() && self.constant_factor > 1.0;
-        ENTRY.expect(grows, "constant_factor", "above 1", self.constant_factor)
+        ENTRY.expect(grows, "constant_factor", "above 1", self.constant_factor)?;
+        LossKind::Margin.check(setting.classes, setting.targeted)
     }
 }
 

@@ -3,7 +3,9 @@
 //! Carlini, Wagner. *Towards Evaluating the Robustness of Neural Networks.* S&P 2017, §VI-A.
 //! <https://arxiv.org/abs/1608.04644>
 use burn::prelude::*;
-use duress_core::{Access, Algorithm, GradientAttack, GradientJob, Norm, Reach, Result, Setting};
+use duress_core::{
+    Access, Algorithm, GradientAttack, GradientJob, Loss, Norm, Reach, Result, Setting,
+};
 use serde::{Deserialize, Serialize};
 
 use super::super::constant::{ConstantSearch, Plan};
@@ -82,12 +84,13 @@ impl Algorithm for CarliniWagnerL2 {
         Reach::Nearest
     }
 
-    fn check(&self, _: &Setting<'_>) -> Result<()> {
+    fn check(&self, setting: &Setting<'_>) -> Result<()> {
         ENTRY.at_least_one("search_steps", self.search_steps as u64)?;
         ENTRY.at_least_one("steps", self.steps as u64)?;
         ENTRY.positive("learning_rate", self.learning_rate)?;
         ENTRY.positive("initial_constant", self.initial_constant)?;
-        ENTRY.not_negative("confidence", self.confidence)
+        ENTRY.not_negative("confidence", self.confidence)?;
+        LossKind::Margin.check(setting.classes, setting.targeted)
     }
 }
 

@@ -3,7 +3,9 @@
 //! Carlini, Wagner. *Towards Evaluating the Robustness of Neural Networks.* S&P 2017, §VI-C.
 //! <https://arxiv.org/abs/1608.04644>
 use burn::prelude::*;
-use duress_core::{Access, Algorithm, GradientAttack, GradientJob, Norm, Reach, Result, Setting};
+use duress_core::{
+    Access, Algorithm, GradientAttack, GradientJob, Loss, Norm, Reach, Result, Setting,
+};
 use serde::{Deserialize, Serialize};
 
 use super::super::nearest::Nearest;
@@ -87,7 +89,7 @@ impl Algorithm for CarliniWagnerLinf {
         Reach::Nearest
     }
 
-    fn check(&self, _: &Setting<'_>) -> Result<()> {
+    fn check(&self, setting: &Setting<'_>) -> Result<()> {
         ENTRY.at_least_one("steps", self.steps as u64)?;
         ENTRY.positive("learning_rate", self.learning_rate)?;
         ENTRY.positive("initial_constant", self.initial_constant)?;
@@ -96,7 +98,8 @@ impl Algorithm for CarliniWagnerLinf {
         ENTRY.expect(grows, "constant_factor", "above 1", self.constant_factor)?;
         let falls = 0.0 < self.decrease_factor && self.decrease_factor < 1.0;
         ENTRY.expect(falls, "decrease_factor", "between 0 and 1", self.decrease_factor)?;
-        ENTRY.positive("least_threshold", self.least_threshold)
+        ENTRY.positive("least_threshold", self.least_threshold)?;
+        LossKind::Margin.check(setting.classes, setting.targeted)
     }
 }
 
