@@ -81,7 +81,9 @@ fn bits_do_not_depend_on_the_batch_its_order_or_the_workers() {
             let whole = attacked(&attack, norm, &batches(COUNT), 2);
             assert_eq!(whole, attacked(&attack, norm, &batches(1), 2), "{name} {norm}: one by one");
             let mut backwards = batches(7);
-            backwards.iter_mut().for_each(|batch| batch.reverse());
+            for batch in &mut backwards {
+                batch.reverse();
+            }
             assert_eq!(whole, attacked(&attack, norm, &backwards, 3), "{name} {norm}: by seven");
         }
     }
