@@ -40,7 +40,7 @@ pub trait LabelOracle: Send + Sync {
     /// Where the rows and the answers live.
     fn device(&self) -> &Device;
 
-    /// Rows that are computed at the cost of one (see [`Passes::granularity`]).
+    /// Rows that are computed at the cost of one (see [`Passes::grain`]).
     fn granularity(&self) -> usize {
         1
     }
@@ -81,13 +81,20 @@ pub trait GradientOracle: ScoreOracle {
 pub struct WhiteBox<'a> {
     model: &'a dyn Classifier,
     passes: &'a Passes,
+    grain: usize,
 }
 
 impl<'a> WhiteBox<'a> {
-    /// All access to `model`, computed by `passes`.
+    /// All access to `model`, computed by `passes` in the smallest sub-batches that do not change
+    /// its bits (a few passes find out).
     #[must_use]
     pub fn new(model: &'a dyn Classifier, passes: &'a Passes) -> Self {
-        Self { model, passes }
+        Self { model, passes, grain: passes.grain(model) }
+    }
+
+    /// The same in full sub-batches, for an oracle that is soon dropped.
+    pub(crate) fn full(model: &'a dyn Classifier, passes: &'a Passes) -> Self {
+        Self { model, passes, grain: crate::SUB_BATCH }
     }
 }
 
@@ -105,7 +112,7 @@ impl LabelOracle for WhiteBox<'_> {
     }
 
     fn granularity(&self) -> usize {
-        self.passes.granularity()
+        self.grain
     }
 
     fn labels(&self, rows: Tensor<2>) -> Result<Tensor<1, Int>> {
@@ -115,13 +122,13 @@ impl LabelOracle for WhiteBox<'_> {
 
 impl ScoreOracle for WhiteBox<'_> {
     fn logits(&self, rows: Tensor<2>) -> Result<Tensor<2>> {
-        self.passes.logits(self.model, rows)
+        self.passes.logits_by(self.grain, self.model, rows)
     }
 }
 
 impl GradientOracle for WhiteBox<'_> {
     fn gradient(&self, rows: Tensor<2>, aim: &Aim, loss: &dyn Loss) -> Result<Evaluation> {
-        self.passes.gradient(self.model, rows, aim, loss)
+        self.passes.gradient_by(self.grain, self.model, rows, aim, loss)
     }
 }
 

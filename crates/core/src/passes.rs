@@ -1,9 +1,11 @@
 //! The one place that turns "these rows, this loss" into forward and input-backward passes.
 //!
-//! On a CPU a batch is cut into padded sub-batches of [`SUB_BATCH`] rows, which worker threads
-//! compute, each with its own tape. The fixed size makes a row's bits independent of who else is
-//! in the batch; it also fits caches, and keeps all cores busy in the backward pass. On a GPU a
-//! batch runs whole.
+//! On a CPU a batch is cut into sub-batches of [`SUB_BATCH`] rows, which worker threads compute,
+//! each with its own tape; the last one is padded. The fixed size makes a row's bits independent of
+//! who else is in the batch: matrix products choose their kernel by the number of rows. It also fits
+//! caches, and keeps all cores busy in the backward pass. For a model whose bits are the same in
+//! smaller sub-batches ([`Passes::grain`] tries) these save the padding. On a GPU a batch runs whole.
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,10 +13,13 @@ use burn::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::classifier::{Evaluation, input_gradient};
-use crate::{Aim, Classifier, Error, Loss, Result, device};
+use crate::{Aim, Classifier, Error, Goal, Loss, Result, device, host};
 
 /// Rows of a padded sub-batch on a CPU.
 pub const SUB_BATCH: usize = 32;
+
+/// The least multiple of rows that sub-batches may have.
+const LEAST_GRAIN: usize = 8;
 
 /// Rows of a pass on a GPU, unless set otherwise.
 pub const GPU_BATCH: usize = 1024;
@@ -71,13 +76,32 @@ impl Passes {
         &self.device
     }
 
-    /// Rows that one pass computes at the cost of one: dropping fewer saves nothing.
+    /// The multiple of rows that sub-batches of this model may have with the same bits as full ones:
+    /// [`SUB_BATCH`], or a half or a quarter of it; 1 on a GPU. Rows of a sub-batch are computed at
+    /// the cost of one: dropping fewer saves nothing.
+    ///
+    /// Found by passes over a few made-up rows: a kernel is chosen by the shape, not by the values.
     #[must_use]
-    pub fn granularity(&self) -> usize {
-        match self.schedule {
-            Schedule::Workers(_) => SUB_BATCH,
-            Schedule::Whole(_) => 1,
-        }
+    pub fn grain(&self, model: &dyn Classifier) -> usize {
+        let Schedule::Workers(pools) = &self.schedule else {
+            return 1;
+        };
+        let try_all = || -> Result<usize> {
+            let full = probe(model, &self.device, SUB_BATCH)?;
+            for grain in [LEAST_GRAIN, SUB_BATCH / 2] {
+                let mut same = true;
+                for size in (grain..SUB_BATCH).step_by(grain) {
+                    let part = probe(model, &self.device, size)?;
+                    same &= full.iter().zip(&part).all(|(full, part)| full.starts_with(part));
+                }
+                if same {
+                    return Ok(grain);
+                }
+            }
+            Ok(SUB_BATCH)
+        };
+        // On a worker, as the passes themselves. What cannot be tried keeps the full size.
+        pools[0].install(try_all).unwrap_or(SUB_BATCH)
     }
 
     /// Logits of rows, `[N, F] → [N, K]`.
@@ -85,11 +109,21 @@ impl Passes {
     /// # Errors
     /// [`Error::Shape`] if the rows do not fit the model or the model not its own description.
     pub fn logits(&self, model: &dyn Classifier, rows: Tensor<2>) -> Result<Tensor<2>> {
+        self.logits_by(SUB_BATCH, model, rows)
+    }
+
+    /// [`Passes::logits`] in sub-batches of multiples of the model's [`Passes::grain`].
+    pub(crate) fn logits_by(
+        &self,
+        grain: usize,
+        model: &dyn Classifier,
+        rows: Tensor<2>,
+    ) -> Result<Tensor<2>> {
         let width = model.classes();
         if check(model, &rows)? == 0 {
             return Ok(Tensor::empty([0, width], &self.device));
         }
-        let parts = self.over(&rows, |rows, _| {
+        let parts = self.cut(&rows, grain, |rows, _| {
             let [count, _] = rows.dims();
             let logits = model.forward(rows).inner();
             expect_logits(&logits, count, width)?;
@@ -110,6 +144,18 @@ impl Passes {
         aim: &Aim,
         loss: &dyn Loss,
     ) -> Result<Evaluation> {
+        self.gradient_by(SUB_BATCH, model, rows, aim, loss)
+    }
+
+    /// [`Passes::gradient`] in sub-batches of multiples of the model's [`Passes::grain`].
+    pub(crate) fn gradient_by(
+        &self,
+        grain: usize,
+        model: &dyn Classifier,
+        rows: Tensor<2>,
+        aim: &Aim,
+        loss: &dyn Loss,
+    ) -> Result<Evaluation> {
         let width = model.classes();
         if check(model, &rows)? == 0 {
             return Ok(Evaluation {
@@ -118,7 +164,7 @@ impl Passes {
                 gradient: rows,
             });
         }
-        let parts = self.over(&rows, |rows, range| {
+        let parts = self.cut(&rows, grain, |rows, range| {
             let [count, _] = rows.dims();
             let aim = aim.slice(range).pad(count);
             let got = input_gradient(model, rows, &aim, loss)?;
@@ -138,11 +184,24 @@ impl Passes {
     pub fn over<const P: usize>(
         &self,
         rows: &Tensor<2>,
-        work: impl Fn(Tensor<2>, std::ops::Range<usize>) -> Result<[Tensor<2>; P]> + Sync,
+        work: impl Fn(Tensor<2>, Range<usize>) -> Result<[Tensor<2>; P]> + Sync,
+    ) -> Result<Vec<[Tensor<2>; P]>> {
+        self.cut(rows, SUB_BATCH, work)
+    }
+
+    /// [`Passes::over`] in sub-batches of multiples of `grain` rows.
+    fn cut<const P: usize>(
+        &self,
+        rows: &Tensor<2>,
+        grain: usize,
+        work: impl Fn(Tensor<2>, Range<usize>) -> Result<[Tensor<2>; P]> + Sync,
     ) -> Result<Vec<[Tensor<2>; P]>> {
         let [count, _] = rows.dims();
         let piece = match &self.schedule {
-            Schedule::Workers(_) => SUB_BATCH,
+            // A small batch is shared among the workers.
+            Schedule::Workers(pools) => {
+                count.div_ceil(pools.len()).next_multiple_of(grain).min(SUB_BATCH)
+            }
             Schedule::Whole(most) => *most,
         };
         let jobs = count.div_ceil(piece);
@@ -152,9 +211,10 @@ impl Passes {
             let part = rows.clone().narrow(0, range.start, have);
             match &self.schedule {
                 Schedule::Whole(_) => work(part, range),
-                Schedule::Workers(_) if have == piece => work(part, range),
+                Schedule::Workers(_) if have.is_multiple_of(grain) => work(part, range),
                 Schedule::Workers(_) => {
-                    let last = part.clone().narrow(0, have - 1, 1).repeat_dim(0, piece - have);
+                    let missing = have.next_multiple_of(grain) - have;
+                    let last = part.clone().narrow(0, have - 1, 1).repeat_dim(0, missing);
                     let padded = work(Tensor::cat(vec![part, last], 0), range)?;
                     Ok(padded.map(|tensor| tensor.narrow(0, 0, have)))
                 }
@@ -164,6 +224,37 @@ impl Passes {
             Schedule::Whole(_) => (0..jobs).map(run).collect(),
             Schedule::Workers(pools) => spread(pools, jobs, &run),
         }
+    }
+}
+
+/// Bits of the logits and of the input gradients of the first `size` made-up rows.
+fn probe(model: &dyn Classifier, device: &Device, size: usize) -> Result<[Vec<u32>; 2]> {
+    let (domain, classes) = (model.domain(), model.classes());
+    let features = domain.features();
+    let value = |index: usize| {
+        let (low, high) =
+            (domain.lower().at(index % features), domain.upper().at(index % features));
+        low + (high - low) * (0.5 + 0.5 * (index as f32 * 0.73).sin())
+    };
+    let values: Vec<f32> = (0..size * features).map(value).collect();
+    let rows = Tensor::from_data(TensorData::new(values, [size, features]), device);
+    let aim = Goal::Untargeted((0..size).map(|row| row % classes.max(1)).collect()).aim(device);
+    let at = input_gradient(model, rows, &aim, &Squares)?;
+    Ok([at.logits, at.gradient]
+        .map(|tensor| host::of_cpu(tensor).into_iter().map(f32::to_bits).collect()))
+}
+
+/// `½ Σ zᵢ²`: depends on every logit.
+#[derive(Debug)]
+struct Squares;
+
+impl Loss for Squares {
+    fn name(&self) -> &'static str {
+        "squares"
+    }
+
+    fn per_sample(&self, logits: Tensor<2>, _: &Aim) -> Tensor<1> {
+        (logits.square() * 0.5).sum_dim(1).squeeze_dim(1)
     }
 }
 

@@ -76,7 +76,7 @@ impl<'a> Expectation<'a> {
     ) -> Result<[Tensor<2>; P]> {
         let mut total: Option<[Tensor<2>; P]> = None;
         for draw in &self.draws {
-            let one = ask(&WhiteBox::new(draw, self.passes))?;
+            let one = ask(&WhiteBox::full(draw, self.passes))?;
             total = Some(match total {
                 None => one,
                 Some(sum) => {
@@ -105,7 +105,7 @@ impl LabelOracle for Expectation<'_> {
     }
 
     fn granularity(&self) -> usize {
-        self.passes.granularity()
+        if crate::device::is_cpu(self.passes.device()) { crate::SUB_BATCH } else { 1 }
     }
 
     fn cost(&self) -> u64 {

@@ -3,7 +3,8 @@
 use burn::prelude::*;
 use burn::tensor::activation::log_softmax;
 use duress_core::{
-    Aim, Classifier, Domain, Error as CoreError, Goal, Loss, Passes, Seed, Use, host,
+    Aim, Domain, Error as CoreError, Goal, GradientOracle, Loss, Passes, ScoreOracle, Seed, Use,
+    WhiteBox, host,
 };
 use duress_models::train::snapshot;
 use duress_models::{ARCHITECTURES, Architecture, Error, Network, Normalization, Weights, find};
@@ -112,8 +113,7 @@ fn rows(domain: &Domain, count: u64) -> Tensor<2> {
 
 /// Logits and gradients of `rows` in batches of `size`.
 fn answers(
-    model: &dyn Classifier,
-    passes: &Passes,
+    oracle: &WhiteBox<'_>,
     rows: &Tensor<2>,
     labels: &[usize],
     size: usize,
@@ -125,8 +125,8 @@ fn answers(
         let range = first..count.min(first + size);
         let part = rows.clone().slice([range.clone()]);
         let aim = Goal::Untargeted(labels[range].to_vec()).aim(&Device::flex());
-        let got = passes.gradient(model, part.clone(), &aim, &CrossEntropy).unwrap();
-        let forward = passes.logits(model, part).unwrap();
+        let got = oracle.gradient(part.clone(), &aim, &CrossEntropy).unwrap();
+        let forward = oracle.logits(part).unwrap();
         assert!(bits(forward).eq(bits(got.logits.clone())), "forward and gradient pass differ");
         logits.extend(bits(got.logits));
         gradients.extend(bits(got.gradient));
@@ -143,14 +143,17 @@ fn logits_and_gradients_are_the_same_bits_for_any_batch_and_order() {
         let passes = Passes::with_workers(&Device::flex(), 2).unwrap();
         let rows = rows(&domain, count);
         let labels: Vec<usize> = (0..count as usize).map(|row| row % 10).collect();
-        let whole = answers(&model, &passes, &rows, &labels, 50);
+        let oracle = WhiteBox::new(&model, &passes);
+        let whole = answers(&oracle, &rows, &labels, 50);
+        let full = host::floats(passes.logits(&model, rows.clone()).unwrap()).unwrap();
+        assert!(full.iter().map(|logit| logit.to_bits()).eq(whole.0.iter().copied()));
         assert!(whole.1.iter().any(|&bits| f32::from_bits(bits) != 0.0), "{architecture:?}");
-        for size in [1, 7] {
-            let parts = answers(&model, &passes, &rows, &labels, size);
+        for size in [1, 7, 20] {
+            let parts = answers(&oracle, &rows, &labels, size);
             assert_eq!(parts, whole, "{architecture:?} in batches of {size}");
         }
         let reversed: Vec<usize> = labels.iter().rev().copied().collect();
-        let got = answers(&model, &passes, &rows.flip([0]), &reversed, 50);
+        let got = answers(&oracle, &rows.flip([0]), &reversed, 50);
         let back =
             |bits: Vec<u32>, width| bits.chunks(width).rev().flatten().copied().collect::<Vec<_>>();
         assert_eq!(back(got.0, 10), whole.0, "{architecture:?} reversed");

@@ -126,8 +126,10 @@ fn load(bytes: &[u8]) -> SmallNet {
         }
     };
     let linear = |name: &str| {
-        // Stored as [outputs, inputs]; burn multiplies from the right.
-        let weight = Tensor::<2>::from_data(data(&format!("{name}.weight")), &device).transpose();
+        // Stored as [outputs, inputs]; burn multiplies from the right. Not as a view: products with
+        // one choose another kernel for few rows.
+        let stored = Tensor::<2>::from_data(data(&format!("{name}.weight")), &device);
+        let weight = Tensor::<2>::from_data(stored.transpose().into_data(), &device);
         let bias = vector(&format!("{name}.bias"));
         Linear { weight: Param::from_tensor(weight), bias }
     };
