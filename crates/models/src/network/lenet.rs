@@ -4,12 +4,10 @@ use burn::nn::conv::Conv2d;
 use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
 use burn::tensor::activation::relu;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 
 use super::count::Count;
 use super::layers::Conv;
-use crate::{Error, Result};
+use crate::{Error, Result, max_pool2d};
 
 const VALID: Conv = Conv { kernel: 5, stride: 1, padding: 0, bias: true };
 
@@ -56,7 +54,7 @@ impl LeNet {
     /// Logits, `[N, C, H, W] → [N, K]`.
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let pool = |maps| max_pool2d(maps, MaxPoolOptions::new([2, 2]));
+        let pool = |maps| max_pool2d(maps, [2, 2], [2, 2]);
         let maps = pool(relu(self.conv1.forward(images)));
         let maps = pool(relu(self.conv2.forward(maps)));
         let hidden = relu(self.fc1.forward(maps.flatten::<2>(1, 3)));
