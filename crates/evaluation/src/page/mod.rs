@@ -1,4 +1,5 @@
 //! From the rows of a run to its report.
+mod attacks;
 mod comparison;
 mod examples;
 mod figures;
@@ -34,6 +35,12 @@ pub fn write_report(journal: &Journal) -> Result<PathBuf> {
     let scope = scope(rows);
     let mut page = Page::new(&identity.title, (severity, &verdict), &scope);
     page = page.table("Comparison", &comparison::table(&models))?;
+    for (heading, table) in attacks::tables(rows) {
+        page = page.table(&heading, &table)?;
+    }
+    if let Some(table) = attacks::stages(rows) {
+        page = page.table("Members of suites", &table)?;
+    }
     for figure in figures::all(journal, &models)? {
         save(&pictures, &figure.name, "svg", figure.drawing.svg()?.as_bytes())?;
         save(&pictures, &figure.name, "png", &figure.drawing.png()?)?;
@@ -121,5 +128,12 @@ fn scope(rows: &[Row]) -> String {
     }
     let (data, samples) =
         rows.first().map_or(("no data", 0), |row| (row.data.as_str(), row.samples));
-    format!("{samples} samples of {data}; attacks: {}.", attacks.join(", "))
+    let attacks = match attacks.len() {
+        0..=MOST_NAMED => format!("attacks: {}", attacks.join(", ")),
+        count => format!("{count} attacks"),
+    };
+    format!("{samples} samples of {data}; {attacks}.")
 }
+
+/// More attacks than this are counted in the head of the page, and named in its tables.
+const MOST_NAMED: usize = 12;
