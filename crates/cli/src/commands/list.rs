@@ -164,7 +164,9 @@ fn folded(mut table: Vec<Vec<String>>) -> Vec<Vec<String>> {
     let Some(head) = table.first_mut() else { return table };
     let place = |name: &str| head.iter().position(|field| field == name);
     let (reference, summary) = (place(REFERENCE), place(SUMMARY));
-    head.iter_mut().for_each(|field| *field = field.to_uppercase());
+    for field in head.iter_mut() {
+        *field = field.to_uppercase();
+    }
     if let Some(column) = reference {
         table = fold(table, column, REFERENCE_WIDTH);
     }

@@ -35,12 +35,6 @@ pub fn write_report(journal: &Journal) -> Result<PathBuf> {
     let scope = scope(rows);
     let mut page = Page::new(&identity.title, (severity, &verdict), &scope);
     page = page.table("Comparison", &comparison::table(&models))?;
-    for (heading, table) in attacks::tables(rows) {
-        page = page.table(&heading, &table)?;
-    }
-    if let Some(table) = attacks::stages(rows) {
-        page = page.table("Members of suites", &table)?;
-    }
     for figure in figures::all(journal, &models)? {
         save(&pictures, &figure.name, "svg", figure.drawing.svg()?.as_bytes())?;
         save(&pictures, &figure.name, "png", &figure.drawing.png()?)?;
@@ -49,6 +43,12 @@ pub fn write_report(journal: &Journal) -> Result<PathBuf> {
     for picture in examples::all(journal)? {
         save(&pictures, &picture.name, "png", &picture.png)?;
         page = page.picture(&picture.png, &picture.alternative, &picture.caption);
+    }
+    for (heading, table) in attacks::tables(rows) {
+        page = page.table(&heading, &table)?;
+    }
+    if let Some(table) = attacks::stages(rows) {
+        page = page.table("Members of suites", &table)?;
     }
     let findings: Vec<Finding> = self_checks(rows)
         .into_iter()
