@@ -1,4 +1,4 @@
-//! Chores of the workspace: `cargo xtask check | test | bench | tidy | package | data`.
+//! Chores of the workspace: `cargo xtask check | test | bench | tidy | tables | package | data`.
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a program for people")]
 use std::process::ExitCode;
 
@@ -9,6 +9,7 @@ mod check;
 mod data;
 mod package;
 mod run;
+mod tables;
 mod test;
 mod tidy;
 
@@ -30,6 +31,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// The rules of the house that no compiler checks.
     Tidy,
+    /// Writes the table of attacks into the README of their crate.
+    Tables,
     /// Whether each crate's package is whole. Publishes nothing.
     Package,
     /// Lists data sets and fetches remote ones (`duress data`).
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Chore::Test(arguments) => test::run(&arguments).map(|()| ExitCode::SUCCESS),
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Tidy => check::tidy().map(|()| ExitCode::SUCCESS),
+        Chore::Tables => tables::run().map(|()| ExitCode::SUCCESS),
         Chore::Package => test::packages().map(|()| ExitCode::SUCCESS),
         Chore::Data(arguments) => data::run(&arguments),
     };

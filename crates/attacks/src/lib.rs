@@ -1,4 +1,4 @@
-//! Attacks on machine-learning models, one file each, exactly as their papers define them.
+#![doc = include_str!("../README.md")]
 //!
 //! [`ATTACKS`] lists them; an entry says what an attack needs and how to read its hyperparameters.
 pub mod evasion;

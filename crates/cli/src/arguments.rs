@@ -47,6 +47,9 @@ pub(crate) struct List {
     /// One JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
+    /// A Markdown table.
+    #[arg(long, conflicts_with = "json", requires = "kind")]
+    pub(crate) markdown: bool,
 }
 
 /// Where to compute and where to look.

@@ -55,3 +55,31 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<String> {
         })
         .collect()
 }
+
+/// The text in lines of at most `width` signs, broken at spaces; a longer word has its own line.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_broken_at_spaces_and_a_long_word_stays_whole() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one two three", 13), ["one two three"]);
+        assert_eq!(wrapped("a unbreakable b", 3), ["a", "unbreakable", "b"]);
+        assert!(wrapped("", 3).is_empty());
+    }
+}

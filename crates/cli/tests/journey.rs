@@ -239,6 +239,88 @@ fn an_interrupted_run_says_so_and_goes_on() {
     assert_eq!(rows(&world).len(), 26);
 }
 
+/// One model under a suite of four slow members.
+const SUITE: &str = r#"name = "suite"
+seed = 3
+
+[data]
+name = "digits"
+train = 400
+test = 60
+
+[[model]]
+name = "plain"
+architecture = { name = "mlp", hidden = [16] }
+[model.recipe]
+epochs = 4
+
+[[threat]]
+norm = "linf"
+epsilons = [0.05]
+
+[[attack]]
+name = "worst-of"
+label = "suite"
+attacks = [
+    { name = "fgm" },
+    { name = "pgd", steps = 200, step_size = 0.02 },
+    { name = "square", queries = 3000 },
+    { name = "square", label = "again", queries = 3000 },
+]
+"#;
+
+/// A suite keeps each part it finished: a run that is stopped within it takes it up from there.
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_stopped_within_a_suite_goes_on_from_its_last_part() {
+    let suite = || {
+        let world = World::new();
+        world.file("e.toml", SUITE);
+        world
+    };
+    let undisturbed = suite();
+    undisturbed.duress(RUN).succeeded();
+    assert!(!undisturbed.path("run/parts").exists() || parts(&undisturbed).is_empty());
+
+    let stopped = suite();
+    let mut child = stopped.command(RUN.split(' ')).spawn().unwrap();
+    let begin = Instant::now();
+    while parts(&stopped).len() < 2 {
+        let early = child.try_wait().unwrap();
+        assert!(early.is_none() && begin.elapsed() < Duration::from_mins(1), "{early:?}");
+        thread::sleep(Duration::from_millis(1));
+    }
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let kept = parts(&stopped);
+    assert!(kept.len() >= 2, "{kept:?}");
+    // Clean accuracy only: the suite has no row yet.
+    assert_eq!(rows(&stopped).len(), 1);
+
+    stopped.duress(RUN).succeeded();
+    same(&stopped, &undisturbed);
+    assert!(parts(&stopped).is_empty());
+    let rows = rows(&stopped);
+    let stages = rows.iter().find_map(|row| row.get("stages")).unwrap().as_array().unwrap();
+    let of = |stage: &Value, field: &str| stage[field].as_u64().unwrap();
+    assert_eq!(stages.len(), 4);
+    for pair in stages.windows(2) {
+        let left = of(&pair[0], "given") - of(&pair[0], "broken");
+        assert_eq!(of(&pair[1], "given"), left, "{stages:?}");
+    }
+    assert!(stopped.read("run/report.html").contains("suite/again"));
+}
+
+/// The finished parts of measurements that are not.
+#[cfg(unix)]
+fn parts(world: &World) -> Vec<std::path::PathBuf> {
+    let folders = fs::read_dir(world.path("run/parts")).into_iter().flatten().flatten();
+    let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten());
+    let paths = files.flatten().map(|file| file.path());
+    paths.filter(|path| path.extension().is_some_and(|kind| kind == "safetensors")).collect()
+}
+
 #[test]
 fn a_trained_model_is_attacked_and_certified_from_any_path() {
     let world = world();
@@ -283,28 +365,6 @@ fn a_trained_model_is_attacked_and_certified_from_any_path() {
     assert_eq!(said.code, Some(2));
     assert!(said.stderr.contains("the weights of model `réseau 1.2` was"), "{}", said.stderr);
     world.words(certify.iter().chain(&limit).chain(&["--fresh"])).succeeded();
-}
-
-#[test]
-fn the_list_parses_and_names_every_attack() {
-    let world = World::new();
-    let entries = lines(&world.duress("list --json").succeeded().stdout);
-    let names = |kind: &str| -> Vec<&str> {
-        let of_kind = entries.iter().filter(|entry| entry["kind"] == kind);
-        of_kind.map(|entry| entry["name"].as_str().unwrap()).collect()
-    };
-    let known: Vec<&str> =
-        duress_evaluation::attacks::ATTACKS.iter().map(|entry| entry.name).collect();
-    assert_eq!(names("attacks"), known);
-    let known: Vec<&str> =
-        duress_evaluation::defenses::DEFENSES.iter().map(|entry| entry.name).collect();
-    assert_eq!(names("defenses"), known);
-    assert!(names("datasets").contains(&"digits") && names("devices").contains(&"flex"));
-    assert!(!names("certifiers").is_empty() && !names("models").is_empty());
-    let plain = world.duress("list attacks").succeeded().stdout;
-    assert!(plain.starts_with("NAME") && plain.contains("pgd"), "{plain}");
-    let data = lines(&world.duress("data list --json").succeeded().stdout);
-    assert!(data.iter().any(|set| set["name"] == "mnist" && set["state"] == "to fetch"));
 }
 
 #[test]

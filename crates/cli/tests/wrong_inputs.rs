@@ -123,6 +123,37 @@ const MODELS: &[(&str, &[&str])] = &[
     ("name = \"b\"\nfile = \"gone.safetensors\"", &["gone.safetensors", "No such file"]),
 ];
 
+/// `[[attack]]` tables that do not fit behind the first one.
+const ATTACKS: &[(&str, &[&str])] = &[
+    ("name = \"mi-fgsm\"\nsurrogate = \"big\"", &["`mi-fgsm`", "no [[model]] `big`", "small"]),
+    ("name = \"mi-fgsm\"\nsurrogate = \"small\"", &["`surrogate` needs a second [[model]]"]),
+    ("name = \"mi-fgsm\"\nsurrogate = 1", &["`surrogate` must be a string, got 1"]),
+    (
+        "name = \"autoattack-standard\"\nbudget = 100",
+        &["`autoattack-standard`", "`budget` is for one attack, not for a suite"],
+    ),
+    ("name = \"square\"\nbudget = -1", &["`budget` must be at least 0, got -1"]),
+    (
+        "name = \"autoattack-standard\"\nqueries = 100",
+        &["unknown field `queries`", "`autoattack-standard` is frozen", "`worst-of`"],
+    ),
+    (
+        "name = \"autoattack-standard\"\nmembers = []",
+        &["`members` differs from the parameters of `autoattack-standard`", "`worst-of`"],
+    ),
+    ("name = \"worst-of\"\nattacks = []", &["`worst-of`", "`attacks` must name at least one"]),
+    ("name = \"worst-of\"\nattacks = [{ name = \"pdg\" }]", &["`worst-of`", "no attack `pdg`"]),
+    (
+        "name = \"worst-of\"\nattacks = [{ name = \"pgd\", stpes = 2 }]",
+        &["`worst-of`", "in `pgd`", "unknown field `stpes`", "`steps`"],
+    ),
+    ("name = \"spatial\"", &["`spatial`", "must hold the box", "linf epsilon 1 or more, got 0.1"]),
+    (
+        "name = \"worst-of\"\nattacks = [{ name = \"pgd\" }, { name = \"sticker\" }]",
+        &["`worst-of`", "must hold the box", "linf epsilon 1 or more, got 0.1"],
+    ),
+];
+
 #[test]
 fn wrong_experiments_are_refused_before_anything_is_written() {
     let world = World::new();
@@ -137,6 +168,11 @@ fn wrong_experiments_are_refused_before_anything_is_written() {
     }
     for (model, fragments) in MODELS {
         let text = EXPERIMENT.replace("[[threat]]", &format!("[[model]]\n{model}\n\n[[threat]]"));
+        check(&text, fragments);
+    }
+    for (attack, fragments) in ATTACKS {
+        let text =
+            EXPERIMENT.replace("[[certify]]", &format!("[[attack]]\n{attack}\n\n[[certify]]"));
         check(&text, fragments);
     }
     let from = EXPERIMENT.find("[[model]]").unwrap();
@@ -180,6 +216,8 @@ fn wrong_arguments_are_refused_in_one_line() {
         complaint(&world, &["run"], &["<EXPERIMENT>", "duress --help"]),
         complaint(&world, &["run", "e.toml", "--frsh"], &["--frsh", "--fresh"]),
         complaint(&world, &["list", "atacks"], &["atacks", "attacks"]),
+        complaint(&world, &["list", "attacks", "--json", "--markdown"], &["--json", "--markdown"]),
+        complaint(&world, &["list", "--markdown"], &["<KIND>"]),
         complaint(&world, &["run", "e.toml", "--device", "tpu"], &["no device `tpu`", "flex"]),
         complaint(&world, &["run", "e.toml", "--threads", "0"], &["--threads", "0"]),
         complaint(&world, &["run", "e.toml", "--threads", "many"], &["--threads", "many"]),

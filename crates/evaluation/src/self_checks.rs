@@ -23,6 +23,19 @@ pub fn self_checks(rows: &[Row]) -> Vec<Check> {
     for row in rows {
         let mut say = |text: String| checks.push(Check { model: row.model.clone(), text });
         match &row.measured {
+            Measured::Attack {
+                attack, norm, epsilon, robust_correct, surrogate: Some(by), ..
+            } => {
+                if let Some((best, left)) = strongest(rows, &row.model, *norm, *epsilon)
+                    && *robust_correct < left
+                {
+                    say(format!(
+                        "{attack} on the gradients of `{by}` leaves {robust_correct} samples at \
+                         {norm} {epsilon}, {best} on its own leaves {left}: its gradients are \
+                         masked"
+                    ));
+                }
+            }
             Measured::Attack { attack, algorithm, norm, epsilon, robust_correct, .. } => {
                 if algorithm.ends_with("noise")
                     && let Some((best, left)) = strongest(rows, &row.model, *norm, *epsilon)
@@ -63,16 +76,19 @@ pub fn self_checks(rows: &[Row]) -> Vec<Check> {
     checks
 }
 
-/// The gradient attack that leaves fewest samples.
+/// The attack on the model's own gradients that leaves fewest samples.
 fn strongest(rows: &[Row], model: &str, norm: Norm, epsilon: f64) -> Option<(String, u64)> {
     rows.iter()
         .filter(|row| row.model == model && row.backwards > 0)
         .filter_map(|row| match &row.measured {
-            Measured::Attack { attack, norm: n, epsilon: e, robust_correct, .. }
-                if *n == norm && same(*e, epsilon) =>
-            {
-                Some((attack.clone(), *robust_correct))
-            }
+            Measured::Attack {
+                attack,
+                norm: n,
+                epsilon: e,
+                robust_correct,
+                surrogate: None,
+                ..
+            } if *n == norm && same(*e, epsilon) => Some((attack.clone(), *robust_correct)),
             _ => None,
         })
         .min_by_key(|(_, left)| *left)
@@ -170,6 +186,25 @@ mod tests {
         assert_eq!(texts(&[transfer("source", "target", 60, 60)]), [] as [String; 0]);
         let rows = [attack("target", "pgd", 0.1, 90), transfer("source", "target", 0, 0)];
         assert_eq!(texts(&rows), [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_surrogate_that_beats_the_own_gradients_is_a_finding() {
+        let rows = |left: u64| {
+            let mut handed = attack("m", "mi-fgsm", 0.1, left);
+            if let Measured::Attack { surrogate, .. } = &mut handed.measured {
+                *surrogate = Some("other".into());
+            }
+            vec![attack("m", "pgd", 0.1, 40), handed]
+        };
+        assert_eq!(texts(&rows(40)), [] as [String; 0]);
+        let found = texts(&rows(39));
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0].contains("`other` leaves 39") && found[0].contains("pgd on its own leaves 40")
+        );
+        // By themselves they say nothing: there is no white box to compare with.
+        assert_eq!(texts(&rows(39)[1..]), [] as [String; 0]);
     }
 
     #[test]

@@ -12,7 +12,9 @@ use duress_evaluation::core::{
 use duress_evaluation::datasets::{Dataset, Folders, Part, load};
 use duress_evaluation::metrics::{Denominator, TransferMatrix};
 use duress_evaluation::models::Model;
-use duress_evaluation::{Context, Experiment, Journal, Measured, Observer, run, train_model};
+use duress_evaluation::{
+    Context, Experiment, Journal, Measured, Observer, run, train_model, write_report,
+};
 
 const EXPERIMENT: &str = r#"name = "e"
 seed = 5
@@ -201,6 +203,32 @@ fn transfer_counts_are_those_of_the_matrix() {
         seen += 1;
     }
     assert_eq!(seen, 2);
+}
+
+#[test]
+fn an_attack_with_a_surrogate_leaves_the_surrogate_and_the_transfer_matrix_alone() {
+    let (root, passes) = (tempfile::tempdir().unwrap(), passes());
+    let first = "[[attack]]\nname = \"mi-fgsm\"\nsurrogate = \"wide\"\n\n[[attack]]";
+    let text = EXPERIMENT.replacen("[[attack]]", first, 1);
+    let experiment = Experiment::parse(&text).unwrap();
+    let context = context(root.path(), &passes, &Silent);
+    let rows = run(&experiment, &context).unwrap().rows;
+    let mut handed = 0;
+    for row in &rows {
+        match &row.measured {
+            Measured::Attack { attack, surrogate, .. } if attack == "mi-fgsm" => {
+                assert_eq!((row.model.as_str(), surrogate.as_deref()), ("narrow", Some("wide")));
+                handed += 1;
+            }
+            Measured::Attack { surrogate, .. } => assert_eq!(*surrogate, None),
+            Measured::Transfer { attack, .. } => assert_eq!(attack, "pgd", "{row:?}"),
+            _ => {}
+        }
+    }
+    assert_eq!(handed, EPSILONS.len());
+    let page = write_report(&Journal::read(&context.out).unwrap()).unwrap();
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("made on wide"));
 }
 
 /// Counts what it hears of training.

@@ -6,6 +6,7 @@ use duress_metrics::{Confidence, Proportion};
 
 use crate::report::{Cell, Table};
 use crate::row::{Measured, Row};
+use crate::run::is_search;
 
 /// Accuracy under one threat, or certified at one radius.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +50,7 @@ pub struct Comparison {
 
 pub(super) fn of(rows: &[Row]) -> Vec<Comparison> {
     let mut models: Vec<Comparison> = Vec::new();
+    let mut counted: Vec<(&str, &str, Norm)> = Vec::new();
     for row in rows {
         let share = |count: u64| Proportion::new(count, row.samples).unwrap_or_default();
         if let Measured::Clean { correct, defense, training_seconds, .. } = &row.measured {
@@ -67,7 +69,14 @@ pub(super) fn of(rows: &[Row]) -> Vec<Comparison> {
             continue;
         };
         match &row.measured {
-            Measured::Attack { .. } => {
+            Measured::Attack { attack, algorithm, norm, .. } => {
+                let search = (row.model.as_str(), attack.as_str(), *norm);
+                if counted.contains(&search) {
+                    continue;
+                }
+                if answers_for_all_radii(algorithm) {
+                    counted.push(search);
+                }
                 model.attack_seconds += row.seconds;
                 model.passes += (row.forwards + row.backwards) as f64 / row.samples.max(1) as f64;
             }
@@ -85,6 +94,13 @@ pub(super) fn of(rows: &[Row]) -> Vec<Comparison> {
         }
     }
     models
+}
+
+/// Whether each row of the attack states the cost of one search for all of them.
+fn answers_for_all_radii(algorithm: &str) -> bool {
+    let attack =
+        duress_attacks::find(algorithm).and_then(|entry| (entry.parse)(toml::Table::new()).ok());
+    attack.is_some_and(|attack| is_search(&attack))
 }
 
 /// The table of the report.
@@ -184,6 +200,19 @@ mod tests {
         assert!((a.training_seconds - 2.0).abs() < 1e-12);
         assert!(b.robust.is_empty() && b.certified.is_empty());
         assert_eq!(a.robust[0].title(), "linf 0.1");
+    }
+
+    #[test]
+    fn a_search_of_the_nearest_point_costs_once_for_all_radii() {
+        let rows = [
+            clean("a", 90),
+            attack("a", "ddn", 0.1, 50),
+            attack("a", "ddn", 0.2, 40),
+            attack("a", "pgd", 0.1, 50),
+            attack("a", "pgd", 0.2, 40),
+        ];
+        let passes = of(&rows)[0].passes;
+        assert!((passes - 3.0 * 11.0).abs() < 1e-12, "{passes}");
     }
 
     #[test]

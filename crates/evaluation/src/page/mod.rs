@@ -1,4 +1,5 @@
 //! From the rows of a run to its report.
+mod attacks;
 mod comparison;
 mod examples;
 mod figures;
@@ -42,6 +43,12 @@ pub fn write_report(journal: &Journal) -> Result<PathBuf> {
     for picture in examples::all(journal)? {
         save(&pictures, &picture.name, "png", &picture.png)?;
         page = page.picture(&picture.png, &picture.alternative, &picture.caption);
+    }
+    for (heading, table) in attacks::tables(rows) {
+        page = page.table(&heading, &table)?;
+    }
+    if let Some(table) = attacks::stages(rows) {
+        page = page.table("Members of suites", &table)?;
     }
     let findings: Vec<Finding> = self_checks(rows)
         .into_iter()
@@ -121,5 +128,12 @@ fn scope(rows: &[Row]) -> String {
     }
     let (data, samples) =
         rows.first().map_or(("no data", 0), |row| (row.data.as_str(), row.samples));
-    format!("{samples} samples of {data}; attacks: {}.", attacks.join(", "))
+    let attacks = match attacks.len() {
+        0..=MOST_NAMED => format!("attacks: {}", attacks.join(", ")),
+        count => format!("{count} attacks"),
+    };
+    format!("{samples} samples of {data}; {attacks}.")
 }
+
+/// More attacks than this are counted in the head of the page, and named in its tables.
+const MOST_NAMED: usize = 12;

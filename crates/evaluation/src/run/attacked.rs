@@ -39,12 +39,14 @@ pub(super) enum Question {
 impl Question {
     /// A search of the nearest point answers for all radii at once.
     pub(super) fn of(plan: &AttackPlan, epsilon: f64) -> Self {
-        let suite = matches!(plan.attack, Attack::Suite(_));
-        match plan.attack.algorithm().reach() {
-            Reach::Nearest if !suite => Question::Nearest,
-            _ => Question::Within(epsilon),
-        }
+        if is_search(&plan.attack) { Question::Nearest } else { Question::Within(epsilon) }
     }
+}
+
+/// Whether one run of the attack answers for all radii: it looks for the nearest point. Members of
+/// a suite hand what they left to the next, so a suite runs once a radius.
+pub(crate) fn is_search(attack: &Attack) -> bool {
+    !matches!(attack, Attack::Suite(_)) && attack.algorithm().reach() == Reach::Nearest
 }
 
 impl Runner<'_> {

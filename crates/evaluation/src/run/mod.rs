@@ -17,6 +17,7 @@ use std::time::Instant;
 use duress_core::{Passes, Progress};
 use duress_datasets::Folders;
 
+pub(crate) use attacked::is_search;
 pub use journal::{Identity, Journal};
 pub(crate) use lines::write_whole;
 pub(crate) use transfer::{Adversarial, CLEAN};

@@ -13,6 +13,7 @@ use super::attack::attack_key;
 use super::build::{BATCH, digest, file_name};
 use super::lines::write_whole;
 use super::{Built, Cost, Journal, Runner};
+use crate::experiment::AttackPlan;
 use crate::row::Measured;
 use crate::{Error, Result};
 
@@ -84,11 +85,13 @@ impl Runner<'_> {
         Adversarial::load(journal.folder(), key, [test.len(), test.features()])
     }
 
-    /// Hands the first attack's headline examples of each model to each other model.
+    /// Hands the headline examples that the first attack without a surrogate made on each model to
+    /// each other model.
     pub(super) fn transfer(&self, models: &[Built], journal: &mut Journal) -> Result<()> {
         let (test, passes) = (&self.data.test, self.context.passes);
         let pairs = self.experiment.threats.iter().filter_map(|threat| {
-            let plan = self.experiment.attacks.iter().find(|plan| plan.supports(threat.norm))?;
+            let own = |plan: &&AttackPlan| plan.surrogate.is_none() && plan.supports(threat.norm);
+            let plan = self.experiment.attacks.iter().find(own)?;
             Some((threat, plan))
         });
         for (threat, plan) in pairs {
