@@ -1,4 +1,6 @@
-//! The main job, by the command line of the workspace, and the timings.
+//! The main job, by the command line of the workspace, the timings and the other toolkits.
+mod peers;
+
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -22,7 +24,9 @@ pub(crate) struct Arguments {
     /// Runs the timings of `benches/` instead.
     #[arg(long)]
     micro: bool,
-    /// Handed on to `duress run`, or with `--micro` to criterion.
+    #[command(flatten)]
+    comparison: peers::Comparison,
+    /// Handed on to `duress run`, with `--micro` to criterion, with `--peers` to `compare.py`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     more: Vec<String>,
 }
@@ -69,6 +73,9 @@ impl DeviceName {
 /// If the build fails or there is no such experiment.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let metadata = metadata()?;
+    if arguments.comparison.peers {
+        return peers::run(&metadata, &arguments.comparison, &arguments.more);
+    }
     if arguments.micro {
         // The profile of the tests is optimised; a second one would compile burn again.
         let timings = ["bench", "--profile", "dev", "-p", "duress-benches", "--"];

@@ -27,7 +27,7 @@ enum Chore {
     Check,
     /// Everything that must hold before a change is taken.
     Test(test::Arguments),
-    /// The comparison of defences by `duress run`, or the timings of `benches/`.
+    /// The comparison of defences by `duress run`, the timings of `benches/` or other toolkits.
     Bench(bench::Arguments),
     /// The rules of the house that no compiler checks.
     Tidy,

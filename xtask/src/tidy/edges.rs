@@ -36,6 +36,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("duress-benches", TOOLS),
     ("duress-parity", TOOLS),
+    ("duress-peers", TOOLS),
     ("workspace-features", &[]),
     ("xtask", &[]),
 ];
@@ -64,8 +65,14 @@ const TOOLS: &[&str] = &[
 ];
 
 /// Packages that may turn on an execution backend.
-const CHOOSERS: &[&str] =
-    &["duress-benches", "duress-cli", "duress-parity", "workspace-features", "xtask"];
+const CHOOSERS: &[&str] = &[
+    "duress-benches",
+    "duress-cli",
+    "duress-parity",
+    "duress-peers",
+    "workspace-features",
+    "xtask",
+];
 
 /// Features of burn that each compile an execution backend.
 const BACKENDS: &[&str] = &[
