@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Linear, PaddingConfig2d};
 use burn::prelude::*;
 use burn::tensor::activation::relu;
 use duress_core::{Seed, Use, host};
-use duress_models::Trainable;
+use duress_models::{Trainable, max_pool2d};
 use rand_distr::{Distribution, StandardNormal};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
@@ -29,7 +28,6 @@ const HIDDEN: usize = 64;
 pub(crate) struct SmallNet {
     pub(crate) conv1: Conv2d,
     pub(crate) conv2: Conv2d,
-    pub(crate) pool: MaxPool2d,
     pub(crate) fc1: Linear,
     pub(crate) fc2: Linear,
 }
@@ -40,8 +38,9 @@ pub(crate) type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 impl SmallNet {
     /// Logits, `[N, 1, side, side] → [N, 10]`.
     pub(crate) fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let maps = self.pool.forward(relu(self.conv1.forward(images)));
-        let maps = self.pool.forward(relu(self.conv2.forward(maps)));
+        let pool = |maps| max_pool2d(maps, [2, 2], [2, 2]);
+        let maps = pool(relu(self.conv1.forward(images)));
+        let maps = pool(relu(self.conv2.forward(maps)));
         self.fc2.forward(relu(self.fc1.forward(maps.flatten(1, 3))))
     }
 
@@ -121,15 +120,20 @@ impl SmallNet {
             Conv2d { weight, bias, ..config.init(device) }
         };
         let linear = |layer: &str| {
-            // burn multiplies from the right.
-            let weight = Tensor::<2>::from_data(data(&format!("{layer}.weight")), device);
-            Linear { weight: Param::from_tensor(weight.transpose()), bias: bias(layer) }
+            // burn multiplies from the right. Not by a view: products with one choose another kernel
+            // for few rows, so that small batches would need padding.
+            let (shape, values) = &weights[&format!("{layer}.weight")];
+            let [outputs, inputs] = [shape[0], shape[1]];
+            let turned = (0..inputs * outputs)
+                .map(|place| values[place % outputs * inputs + place / outputs])
+                .collect::<Vec<_>>();
+            let weight = Tensor::<2>::from_data(TensorData::new(turned, [inputs, outputs]), device);
+            Linear { weight: Param::from_tensor(weight), bias: bias(layer) }
         };
         let [first, second] = CHANNELS;
         Ok(Self {
             conv1: conv("conv1", [1, first]),
             conv2: conv("conv2", [first, second]),
-            pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
             fc1: linear("fc1"),
             fc2: linear("fc2"),
         })

@@ -10,6 +10,8 @@ use duress_core::{
     run,
 };
 
+use duress_models::max_pool2d;
+
 use crate::clock::Clock;
 use crate::folder::Folder;
 use crate::measure::attack;
@@ -37,17 +39,17 @@ pub(crate) fn pieces(folder: &Folder) -> Result<Vec<Piece>> {
     let images4 = rows.clone().reshape([SUB_BATCH, 1, height, width]);
     let net = &folder.net;
     let first = net.conv1.forward(images4.clone());
-    let second_in = net.pool.forward(relu(first.clone()));
+    let second_in = max_pool2d(relu(first.clone()), [2, 2], [2, 2]);
     let second = net.conv2.forward(second_in.clone());
-    let flat: Tensor<2> = net.pool.forward(relu(second.clone())).flatten(1, 3);
+    let flat: Tensor<2> = max_pool2d(relu(second.clone()), [2, 2], [2, 2]).flatten(1, 3);
     let hidden = net.fc1.forward(flat.clone());
     let mut pieces = vec![
         layer("conv1", &images4, |x| net.conv1.forward(x))?,
         layer("relu 1", &first, relu)?,
-        layer("maxpool 1", &first, |x| net.pool.forward(x))?,
+        layer("maxpool 1", &first, |x| max_pool2d(x, [2, 2], [2, 2]))?,
         layer("conv2", &second_in, |x| net.conv2.forward(x))?,
         layer("relu 2", &second, relu)?,
-        layer("maxpool 2", &second, |x| net.pool.forward(x))?,
+        layer("maxpool 2", &second, |x| max_pool2d(x, [2, 2], [2, 2]))?,
         layer("fc1", &flat, |x| net.fc1.forward(x))?,
         layer("fc2", &hidden, |x| net.fc2.forward(relu(x)))?,
         layer("network", &images4, |x| SmallNet::forward(net, x))?,

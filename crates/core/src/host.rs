@@ -51,6 +51,10 @@ pub fn labels(tensor: Tensor<1, Int>) -> Result<Vec<usize>> {
 
 /// The values of a tensor in a CPU's memory, without a copy where nobody else holds it. No device
 /// waits for it: it does not count as a read.
+///
+/// # Panics
+/// If the tensor is on another device (see [`crate::device::is_cpu`]).
+#[must_use]
 pub fn of_cpu(tensor: Tensor<2>) -> Vec<f32> {
     tensor.try_into_vec_as().expect("a CPU reads its own memory")
 }

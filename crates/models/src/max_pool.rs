@@ -78,7 +78,7 @@ fn largest(pixels: &[f32], width: usize, [top, left]: [usize; 2], kernel: [usize
 /// The larger pixel with its place, the first of equal ones. What is not a number wins and stays, so
 /// that it is seen. No branch: which pixel wins is anyone's guess.
 fn larger(best: (f32, usize), next: (f32, usize)) -> (f32, usize) {
-    let wins = !(next.0 <= best.0) & !best.0.is_nan();
+    let wins = (next.0 > best.0) | (next.0.is_nan() & !best.0.is_nan());
     (if wins { next.0 } else { best.0 }, if wins { next.1 } else { best.1 })
 }
 
