@@ -40,7 +40,7 @@ pub use job::{GradientJob, Job, LabelJob, Objective, ScoreJob};
 pub use loss::Loss;
 pub use norm::Norm;
 pub use oracle::{Access, GradientOracle, LabelOracle, Oracle, ScoreOracle, Surrogate, WhiteBox};
-pub use passes::{GPU_BATCH, Passes, SUB_BATCH};
+pub use passes::{Cut, GPU_BATCH, Passes, SUB_BATCH};
 pub use progress::{Progress, Silent};
 pub use randomized::{Drawn, Expectation, Randomized};
 pub use region::Region;

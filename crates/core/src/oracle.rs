@@ -5,7 +5,7 @@ use burn::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::classifier::Evaluation;
-use crate::{Aim, Classifier, Domain, Loss, Passes, Result};
+use crate::{Aim, Classifier, Cut, Domain, Loss, Passes, Result};
 
 /// How much of the model the adversary sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub trait LabelOracle: Send + Sync {
     /// Where the rows and the answers live.
     fn device(&self) -> &Device;
 
-    /// Rows that are computed at the cost of one (see [`Passes::grain`]).
+    /// Rows that are computed at the cost of one (see [`crate::Cut`]).
     fn granularity(&self) -> usize {
         1
     }
@@ -81,7 +81,7 @@ pub trait GradientOracle: ScoreOracle {
 pub struct WhiteBox<'a> {
     model: &'a dyn Classifier,
     passes: &'a Passes,
-    grain: usize,
+    cut: Cut,
 }
 
 impl<'a> WhiteBox<'a> {
@@ -89,12 +89,12 @@ impl<'a> WhiteBox<'a> {
     /// its bits (a few passes find out).
     #[must_use]
     pub fn new(model: &'a dyn Classifier, passes: &'a Passes) -> Self {
-        Self { model, passes, grain: passes.grain(model) }
+        Self { model, passes, cut: passes.cut_for(model) }
     }
 
     /// The same in full sub-batches, for an oracle that is soon dropped.
     pub(crate) fn full(model: &'a dyn Classifier, passes: &'a Passes) -> Self {
-        Self { model, passes, grain: crate::SUB_BATCH }
+        Self { model, passes, cut: Cut::FULL }
     }
 }
 
@@ -112,7 +112,7 @@ impl LabelOracle for WhiteBox<'_> {
     }
 
     fn granularity(&self) -> usize {
-        self.grain
+        self.cut.grain
     }
 
     fn labels(&self, rows: Tensor<2>) -> Result<Tensor<1, Int>> {
@@ -122,13 +122,13 @@ impl LabelOracle for WhiteBox<'_> {
 
 impl ScoreOracle for WhiteBox<'_> {
     fn logits(&self, rows: Tensor<2>) -> Result<Tensor<2>> {
-        self.passes.logits_by(self.grain, self.model, rows)
+        self.passes.logits_by(self.cut, self.model, rows)
     }
 }
 
 impl GradientOracle for WhiteBox<'_> {
     fn gradient(&self, rows: Tensor<2>, aim: &Aim, loss: &dyn Loss) -> Result<Evaluation> {
-        self.passes.gradient_by(self.grain, self.model, rows, aim, loss)
+        self.passes.gradient_by(self.cut, self.model, rows, aim, loss)
     }
 }
 

@@ -4,10 +4,11 @@
 //! each with its own tape; the last one is padded. The fixed size makes a row's bits independent of
 //! who else is in the batch: matrix products choose their kernel by the number of rows. It also fits
 //! caches, and keeps all cores busy in the backward pass. For a model whose bits are the same in
-//! smaller sub-batches ([`Passes::grain`] tries) these save the padding. On a GPU a batch runs whole.
+//! smaller sub-batches ([`Passes::cut_for`] tries) these save the padding. On a GPU a batch runs whole.
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use burn::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -23,6 +24,23 @@ const LEAST_GRAIN: usize = 8;
 
 /// Rows of a pass on a GPU, unless set otherwise.
 pub const GPU_BATCH: usize = 1024;
+
+/// A smaller sub-batch must be this much faster a row to be preferred.
+const CLEARLY_FASTER: f64 = 0.95;
+
+/// How a batch is cut on a CPU. The cut changes the cost, never the bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Rows of a sub-batch are a multiple of this, by padding: dropping fewer saves nothing.
+    pub grain: usize,
+    /// Most rows of a sub-batch.
+    pub most: usize,
+}
+
+impl Cut {
+    /// Full sub-batches, right for every model.
+    pub const FULL: Self = Self { grain: SUB_BATCH, most: SUB_BATCH };
+}
 
 /// Computes passes of any classifier on one device.
 pub struct Passes {
@@ -76,32 +94,36 @@ impl Passes {
         &self.device
     }
 
-    /// The multiple of rows that sub-batches of this model may have with the same bits as full ones:
-    /// [`SUB_BATCH`], or a half or a quarter of it; 1 on a GPU. Rows of a sub-batch are computed at
-    /// the cost of one: dropping fewer saves nothing.
+    /// How to cut batches of this model: the smallest multiple of rows whose bits are those of a
+    /// full sub-batch, and of its multiples the one that runs fastest.
     ///
     /// Found by passes over a few made-up rows: a kernel is chosen by the shape, not by the values.
+    /// What cannot be tried keeps the full size.
     #[must_use]
-    pub fn grain(&self, model: &dyn Classifier) -> usize {
+    pub fn cut_for(&self, model: &dyn Classifier) -> Cut {
         let Schedule::Workers(pools) = &self.schedule else {
-            return 1;
+            return Cut { grain: 1, ..Cut::FULL };
         };
-        let try_all = || -> Result<usize> {
-            let full = probe(model, &self.device, SUB_BATCH)?;
+        let try_all = || -> Result<Cut> {
+            let (full, slowest) = probe(model, &self.device, SUB_BATCH)?;
             for grain in [LEAST_GRAIN, SUB_BATCH / 2] {
+                let mut best = (slowest * CLEARLY_FASTER, SUB_BATCH);
                 let mut same = true;
                 for size in (grain..SUB_BATCH).step_by(grain) {
-                    let part = probe(model, &self.device, size)?;
+                    let (part, time) = probe(model, &self.device, size)?;
                     same &= full.iter().zip(&part).all(|(full, part)| full.starts_with(part));
+                    if SUB_BATCH.is_multiple_of(size) && time < best.0 {
+                        best = (time, size);
+                    }
                 }
                 if same {
-                    return Ok(grain);
+                    return Ok(Cut { grain, most: best.1 });
                 }
             }
-            Ok(SUB_BATCH)
+            Ok(Cut::FULL)
         };
-        // On a worker, as the passes themselves. What cannot be tried keeps the full size.
-        pools[0].install(try_all).unwrap_or(SUB_BATCH)
+        // On a worker, as the passes themselves.
+        pools[0].install(try_all).unwrap_or(Cut::FULL)
     }
 
     /// Logits of rows, `[N, F] → [N, K]`.
@@ -109,13 +131,13 @@ impl Passes {
     /// # Errors
     /// [`Error::Shape`] if the rows do not fit the model or the model not its own description.
     pub fn logits(&self, model: &dyn Classifier, rows: Tensor<2>) -> Result<Tensor<2>> {
-        self.logits_by(SUB_BATCH, model, rows)
+        self.logits_by(Cut::FULL, model, rows)
     }
 
-    /// [`Passes::logits`] in sub-batches of multiples of the model's [`Passes::grain`].
+    /// [`Passes::logits`] in sub-batches cut as [`Passes::cut_for`] says.
     pub(crate) fn logits_by(
         &self,
-        grain: usize,
+        cut: Cut,
         model: &dyn Classifier,
         rows: Tensor<2>,
     ) -> Result<Tensor<2>> {
@@ -123,7 +145,7 @@ impl Passes {
         if check(model, &rows)? == 0 {
             return Ok(Tensor::empty([0, width], &self.device));
         }
-        let parts = self.cut(&rows, grain, |rows, _| {
+        let parts = self.cut(&rows, cut, |rows, _| {
             let [count, _] = rows.dims();
             let logits = model.forward(rows).inner();
             expect_logits(&logits, count, width)?;
@@ -144,13 +166,13 @@ impl Passes {
         aim: &Aim,
         loss: &dyn Loss,
     ) -> Result<Evaluation> {
-        self.gradient_by(SUB_BATCH, model, rows, aim, loss)
+        self.gradient_by(Cut::FULL, model, rows, aim, loss)
     }
 
-    /// [`Passes::gradient`] in sub-batches of multiples of the model's [`Passes::grain`].
+    /// [`Passes::gradient`] in sub-batches cut as [`Passes::cut_for`] says.
     pub(crate) fn gradient_by(
         &self,
-        grain: usize,
+        cut: Cut,
         model: &dyn Classifier,
         rows: Tensor<2>,
         aim: &Aim,
@@ -164,7 +186,7 @@ impl Passes {
                 gradient: rows,
             });
         }
-        let parts = self.cut(&rows, grain, |rows, range| {
+        let parts = self.cut(&rows, cut, |rows, range| {
             let [count, _] = rows.dims();
             let aim = aim.slice(range).pad(count);
             let got = input_gradient(model, rows, &aim, loss)?;
@@ -186,23 +208,23 @@ impl Passes {
         rows: &Tensor<2>,
         work: impl Fn(Tensor<2>, Range<usize>) -> Result<[Tensor<2>; P]> + Sync,
     ) -> Result<Vec<[Tensor<2>; P]>> {
-        self.cut(rows, SUB_BATCH, work)
+        self.cut(rows, Cut::FULL, work)
     }
 
-    /// [`Passes::over`] in sub-batches of multiples of `grain` rows.
+    /// [`Passes::over`] in sub-batches cut so.
     fn cut<const P: usize>(
         &self,
         rows: &Tensor<2>,
-        grain: usize,
+        Cut { grain, most }: Cut,
         work: impl Fn(Tensor<2>, Range<usize>) -> Result<[Tensor<2>; P]> + Sync,
     ) -> Result<Vec<[Tensor<2>; P]>> {
         let [count, _] = rows.dims();
         let piece = match &self.schedule {
             // A small batch is shared among the workers.
             Schedule::Workers(pools) => {
-                count.div_ceil(pools.len()).next_multiple_of(grain).min(SUB_BATCH)
+                count.div_ceil(pools.len()).next_multiple_of(grain).min(most)
             }
-            Schedule::Whole(most) => *most,
+            Schedule::Whole(whole) => *whole,
         };
         let jobs = count.div_ceil(piece);
         let run = |job: usize| {
@@ -227,8 +249,9 @@ impl Passes {
     }
 }
 
-/// Bits of the logits and of the input gradients of the first `size` made-up rows.
-fn probe(model: &dyn Classifier, device: &Device, size: usize) -> Result<[Vec<u32>; 2]> {
+/// Bits of the logits and of the input gradients of the first `size` made-up rows, and the seconds a
+/// row of the second pass.
+fn probe(model: &dyn Classifier, device: &Device, size: usize) -> Result<([Vec<u32>; 2], f64)> {
     let (domain, classes) = (model.domain(), model.classes());
     let features = domain.features();
     let value = |index: usize| {
@@ -239,9 +262,13 @@ fn probe(model: &dyn Classifier, device: &Device, size: usize) -> Result<[Vec<u3
     let values: Vec<f32> = (0..size * features).map(value).collect();
     let rows = Tensor::from_data(TensorData::new(values, [size, features]), device);
     let aim = Goal::Untargeted((0..size).map(|row| row % classes.max(1)).collect()).aim(device);
+    input_gradient(model, rows.clone(), &aim, &Squares)?;
+    let begun = Instant::now();
     let at = input_gradient(model, rows, &aim, &Squares)?;
-    Ok([at.logits, at.gradient]
-        .map(|tensor| host::of_cpu(tensor).into_iter().map(f32::to_bits).collect()))
+    let seconds = begun.elapsed().as_secs_f64() / size as f64;
+    let bits = [at.logits, at.gradient]
+        .map(|tensor| host::of_cpu(tensor).into_iter().map(f32::to_bits).collect());
+    Ok((bits, seconds))
 }
 
 /// `½ Σ zᵢ²`: depends on every logit.

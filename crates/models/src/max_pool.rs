@@ -22,21 +22,18 @@ pub fn max_pool2d(images: Tensor<4>, kernel: [usize; 2], stride: [usize; 2]) -> 
     let shape = [count, channels, out[0], out[1]];
     let plane = height * width;
     let pixels = host::of_cpu(images.clone().inner().reshape([count, channels * plane]));
-    let mut places = Vec::with_capacity(count * channels * out[0] * out[1]);
-    for picture in pixels.chunks_exact(channels * plane) {
-        for channel in 0..channels {
-            let start = channel * plane;
-            let pixels = &picture[start..start + plane];
-            if kernel == [2, 2] && stride == [2, 2] {
-                quarter(pixels, width, |place| places.push((start + place) as i32));
-                continue;
-            }
-            for row in 0..out[0] {
-                for column in 0..out[1] {
-                    let corner = [row * stride[0], column * stride[1]];
-                    places.push((start + largest(pixels, width, corner, kernel)) as i32);
-                }
-            }
+    let mut places = vec![0_i32; count * channels * out[0] * out[1]];
+    let pictures = pixels.chunks_exact(plane).zip(places.chunks_exact_mut(out[0] * out[1]));
+    for (index, (pixels, places)) in pictures.enumerate() {
+        let start = index % channels * plane;
+        if kernel == [2, 2] && stride == [2, 2] {
+            quarter(pixels, [width, start], places);
+            continue;
+        }
+        for (place, found) in places.iter_mut().enumerate() {
+            let (row, column) = (place / out[1], place % out[1]);
+            let corner = [row * stride[0], column * stride[1]];
+            *found = (start + largest(pixels, width, corner, kernel)) as i32;
         }
     }
     let device = images.device();
@@ -45,19 +42,30 @@ pub fn max_pool2d(images: Tensor<4>, kernel: [usize; 2], stride: [usize; 2]) -> 
     images.reshape([count, channels * plane]).gather(1, places).reshape(shape)
 }
 
-/// The places of the maxima of 2 × 2 windows, two apart: the usual case, without inner loops.
-fn quarter(pixels: &[f32], width: usize, mut found: impl FnMut(usize)) {
-    for (row, rows) in pixels.chunks_exact(2 * width).enumerate() {
-        let (top, bottom) = rows.split_at(width);
+/// The places of the maxima of 2 × 2 windows, two apart, counted from `start`: the usual case,
+/// without a branch, because which pixel wins is anyone's guess.
+fn quarter(pixels: &[f32], [width, start]: [usize; 2], places: &mut [i32]) {
+    let rows = pixels.chunks_exact(2 * width).zip(places.chunks_exact_mut(width / 2));
+    for (row, (pixels, places)) in rows.enumerate() {
+        let (top, bottom) = pixels.split_at(width);
         let (top, _) = top.as_chunks::<2>();
         let (bottom, _) = bottom.as_chunks::<2>();
-        for (column, (top, bottom)) in top.iter().zip(bottom).enumerate() {
-            let corner = 2 * (row * width + column);
-            let mut best = (top[0], corner);
-            best = larger(best, (top[1], corner + 1));
-            best = larger(best, (bottom[0], corner + width));
-            best = larger(best, (bottom[1], corner + width + 1));
-            found(best.1);
+        let corner = start + 2 * row * width;
+        for (column, (found, (top, bottom))) in
+            places.iter_mut().zip(top.iter().zip(bottom)).enumerate()
+        {
+            let corner = corner + 2 * column;
+            if (top[0] + top[1] + bottom[0] + bottom[1]).is_nan() {
+                let window = [top[0], top[1], bottom[0], bottom[1]];
+                let place = largest(&window, 2, [0, 0], [2, 2]);
+                *found = (corner + place % 2 + place / 2 * width) as i32;
+                continue;
+            }
+            let (above, below) = (top[0].max(top[1]), bottom[0].max(bottom[1]));
+            let lower = usize::from(below > above);
+            let right = usize::from(top[1] > top[0]) * (1 - lower)
+                + usize::from(bottom[1] > bottom[0]) * lower;
+            *found = (corner + right + lower * width) as i32;
         }
     }
 }
@@ -76,7 +84,7 @@ fn largest(pixels: &[f32], width: usize, [top, left]: [usize; 2], kernel: [usize
 }
 
 /// The larger pixel with its place, the first of equal ones. What is not a number wins and stays, so
-/// that it is seen. No branch: which pixel wins is anyone's guess.
+/// that it is seen.
 fn larger(best: (f32, usize), next: (f32, usize)) -> (f32, usize) {
     let wins = (next.0 > best.0) | (next.0.is_nan() & !best.0.is_nan());
     (if wins { next.0 } else { best.0 }, if wins { next.1 } else { best.1 })
