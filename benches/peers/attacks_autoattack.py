@@ -1,9 +1,12 @@
 """The official AutoAttack, a checkout of its repository."""
 
-import autoattack
-from autoattack.autopgd_base import APGDAttack
-from autoattack.fab_pt import FABAttack_PT
-from autoattack.square import SquareAttack
+try:
+    import autoattack
+    from autoattack.autopgd_base import APGDAttack
+    from autoattack.fab_pt import FABAttack_PT
+    from autoattack.square import SquareAttack
+except ModuleNotFoundError as error:
+    raise ImportError("no package; name a checkout of it with `--autoattack`") from error
 
 from toolkits import Job, Prepared, Toolkit
 

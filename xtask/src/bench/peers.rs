@@ -65,9 +65,6 @@ pub(crate) fn run(metadata: &Metadata, peers: &Comparison, more: &[String]) -> R
     for missing in missing {
         println!("Not installed: {missing}");
     }
-    if peers.autoattack.is_none() {
-        println!("Not compared: the official AutoAttack; name a checkout with `--autoattack`.");
-    }
     Ok(code)
 }
 
