@@ -4,7 +4,8 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 use cargo_metadata::Metadata;
 
-use crate::run::{cargo, line, metadata, stage};
+use crate::bench;
+use crate::run::{line, metadata, stage};
 
 /// The file with the table.
 const FILE: &str = "crates/attacks/README.md";
@@ -34,8 +35,8 @@ pub(crate) fn run() -> Result<()> {
 
 /// What the program prints.
 fn listed(metadata: &Metadata) -> Result<String> {
-    let words = ["run", "--quiet", "-p", "duress-cli", "--", "list", "attacks", "--markdown"];
-    let mut command = cargo(metadata, words);
+    let mut command = bench::binary(metadata, None)?;
+    command.args(["list", "attacks", "--markdown"]);
     let output = command.output().with_context(|| format!("cannot start `{}`", line(&command)))?;
     if !output.status.success() {
         let told = String::from_utf8_lossy(&output.stderr);

@@ -59,8 +59,7 @@ mod tests {
             sum += std::hint::black_box(1.0);
         }
         assert!(sum > 0.0);
-        let cpu = clock.cpu_seconds().unwrap();
-        // Others may have had the processor meanwhile; a tick may be missing at either end.
-        assert!(cpu > 0.0 && cpu <= clock.seconds() + 0.02, "{cpu}");
+        // The clock is the process's: other tests may add to it, and other processes take from it.
+        assert!(clock.cpu_seconds().unwrap() > 0.0);
     }
 }
