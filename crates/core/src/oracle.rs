@@ -92,8 +92,10 @@ impl<'a> WhiteBox<'a> {
         Self { model, passes, cut: passes.cut_for(model) }
     }
 
-    /// The same in full sub-batches, for an oracle that is soon dropped.
-    pub(crate) fn full(model: &'a dyn Classifier, passes: &'a Passes) -> Self {
+    /// The same in full sub-batches, without trying others: for an oracle that is soon dropped, such
+    /// as that of one batch of a training.
+    #[must_use]
+    pub fn full(model: &'a dyn Classifier, passes: &'a Passes) -> Self {
         Self { model, passes, cut: Cut::FULL }
     }
 }

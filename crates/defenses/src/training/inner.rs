@@ -16,7 +16,7 @@ pub(super) fn adversarial_rows<M: Trainable>(
     step: &Step<'_>,
 ) -> Result<Tensor<2>> {
     let frozen = snapshot(network, step.domain)?;
-    let oracle = WhiteBox::new(&frozen, step.passes);
+    let oracle = WhiteBox::full(&frozen, step.passes);
     let rows = batch.rows.clone().inner();
     let aim = Goal::Untargeted(batch.labels.clone()).aim(&rows.device());
     let region = Region::new(rows, threat, step.domain)?;

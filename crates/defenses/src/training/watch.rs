@@ -39,7 +39,7 @@ impl<M: Trainable> Watch<M> for RobustnessWatch<'_> {
             return Ok(Verdict::default());
         }
         let frozen = snapshot(network, self.domain)?;
-        let oracle = WhiteBox::new(&frozen, self.passes);
+        let oracle = WhiteBox::full(&frozen, self.passes);
         let goal = Goal::Untargeted(self.labels.clone());
         let quiet = Quiet(self.progress);
         let problem =
