@@ -108,7 +108,7 @@ fn passes_are_counted_by_formula() {
     let fab = FabT { steps: 7, restarts: 2, targets: 2, ..FabT::autoattack(9) };
     assert_eq!(count(Attack::Gradient(Box::new(fab))), (1 + 2 * 2 * 7 * 2, 2 * 2 * 7));
     // No more classes than there are.
-    let fab = FabT { steps: 7, ..Fab::autoattack(9) };
+    let fab = FabT { steps: 7, ..FabT::autoattack(9) };
     assert_eq!(count(Attack::Gradient(Box::new(fab))), (1 + 3 * 7 * 2, 3 * 7));
 }
 

@@ -238,13 +238,20 @@ pub fn predictions(logits: Tensor<2>) -> Result<Vec<(usize, f32)>> {
     Ok(values.chunks_exact(classes).map(prediction).collect())
 }
 
-fn prediction(logits: &[f32]) -> (usize, f32) {
+/// The class of the largest of one row's logits, the lowest of those that tie.
+#[must_use]
+pub fn arg_max(logits: &[f32]) -> usize {
     let mut best = 0;
     for (class, &logit) in logits.iter().enumerate() {
         if logit > logits[best] {
             best = class;
         }
     }
+    best
+}
+
+fn prediction(logits: &[f32]) -> (usize, f32) {
+    let best = arg_max(logits);
     let total: f64 = logits.iter().map(|&logit| f64::from(logit - logits[best]).exp()).sum();
     (best, total.recip() as f32)
 }
@@ -338,6 +345,8 @@ mod tests {
         let logits = Tensor::<2>::from_data([[1.0, 1.0], [0.0, 3.0_f32.ln()]], &device);
         let got = predictions(logits).unwrap();
         assert_eq!((got[0].0, got[1].0), (0, 1));
+        let by_hand = [0.0, 2.0_f32.ln(), 4.0_f32.ln(), 0.0];
+        assert_eq!((arg_max(&by_hand), arg_max(&[1.0, 1.0])), (2, 0));
         assert!((got[0].1 - 0.5).abs() < 1e-6 && (got[1].1 - 0.75).abs() < 1e-6);
     }
 }

@@ -29,7 +29,7 @@ mod verify;
 
 pub use attack::{Algorithm, Attack, GradientAttack, LabelAttack, Reach, ScoreAttack, Setting};
 pub use classifier::{
-    Classifier, Evaluation, Frozen, Input, input_gradient, predictions, pull_back,
+    Classifier, Evaluation, Frozen, Input, arg_max, input_gradient, predictions, pull_back,
 };
 pub use domain::{Bound, Domain, Layout};
 pub use driver::{Outcome, Problem, Sample, Stage, Status, run};

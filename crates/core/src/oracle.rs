@@ -89,14 +89,14 @@ impl<'a> WhiteBox<'a> {
     /// its bits (a few passes find out).
     #[must_use]
     pub fn new(model: &'a dyn Classifier, passes: &'a Passes) -> Self {
-        Self { model, passes, cut: passes.cut_for(model) }
+        Self::with_cut(model, passes, passes.cut_for(model))
     }
 
-    /// The same in full sub-batches, without trying others: for an oracle that is soon dropped, such
-    /// as that of one batch of a training.
+    /// The same with a cut that is known: [`Cut::FULL`] for an oracle that is soon dropped, such as
+    /// that of one batch of a training, or what [`Passes::cut_for`] said of the model before.
     #[must_use]
-    pub fn full(model: &'a dyn Classifier, passes: &'a Passes) -> Self {
-        Self { model, passes, cut: Cut::FULL }
+    pub fn with_cut(model: &'a dyn Classifier, passes: &'a Passes, cut: Cut) -> Self {
+        Self { model, passes, cut }
     }
 }
 
@@ -151,7 +151,13 @@ impl<'a> Surrogate<'a> {
         stand_in: &'a dyn Classifier,
         passes: &'a Passes,
     ) -> Self {
-        Self { target: WhiteBox::new(target, passes), stand_in: WhiteBox::new(stand_in, passes) }
+        Self::of(WhiteBox::new(target, passes), WhiteBox::new(stand_in, passes))
+    }
+
+    /// The same from oracles of both.
+    #[must_use]
+    pub fn of(target: WhiteBox<'a>, stand_in: WhiteBox<'a>) -> Self {
+        Self { target, stand_in }
     }
 }
 

@@ -98,7 +98,8 @@ impl Passes {
     /// full sub-batch, and of its multiples the one that runs fastest.
     ///
     /// Found by passes over a few made-up rows: a kernel is chosen by the shape, not by the values.
-    /// What cannot be tried keeps the full size.
+    /// What cannot be tried keeps the full size, and so does a model of which a made-up row says
+    /// nothing because its gradient is zero: such bits are the same by any kernel.
     #[must_use]
     pub fn cut_for(&self, model: &dyn Classifier) -> Cut {
         let Schedule::Workers(pools) = &self.schedule else {
@@ -106,6 +107,11 @@ impl Passes {
         };
         let try_all = || -> Result<Cut> {
             let (full, slowest) = probe(model, &self.device, SUB_BATCH)?;
+            let [_, slopes] = &full;
+            let silent = |row: &[u32]| row.iter().all(|&bits| f32::from_bits(bits) == 0.0);
+            if slopes.chunks_exact(slopes.len() / SUB_BATCH).any(silent) {
+                return Ok(Cut::FULL);
+            }
             for grain in [LEAST_GRAIN, SUB_BATCH / 2] {
                 let mut best = (slowest * CLEARLY_FASTER, SUB_BATCH);
                 let mut same = true;
@@ -354,4 +360,40 @@ fn expect_logits(logits: &Tensor<2>, rows: usize, classes: usize) -> Result<()> 
         expected: format!("[{rows}, {classes}]"),
         got: format!("{:?}", logits.dims()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Domain;
+
+    /// Logits `(relu(Σx − threshold), 0)`, by operations that treat each row alone.
+    struct Sum {
+        domain: Domain,
+        threshold: f32,
+    }
+
+    impl Classifier for Sum {
+        fn domain(&self) -> &Domain {
+            &self.domain
+        }
+
+        fn classes(&self) -> usize {
+            2
+        }
+
+        fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+            let sum = (rows.sum_dim(1) - self.threshold).clamp_min(0.0);
+            Tensor::cat(vec![sum.clone(), sum * 0.0], 1)
+        }
+    }
+
+    #[test]
+    fn a_model_that_says_nothing_of_the_made_up_rows_keeps_full_sub_batches() {
+        let passes = Passes::with_workers(&Device::flex(), 1).unwrap();
+        let of =
+            |threshold| passes.cut_for(&Sum { domain: Domain::image(1, 3, 3).unwrap(), threshold });
+        assert_eq!(of(-1.0).grain, LEAST_GRAIN);
+        assert_eq!(of(100.0), Cut::FULL);
+    }
 }

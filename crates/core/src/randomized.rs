@@ -4,7 +4,7 @@ use rand::Rng;
 
 use crate::classifier::Evaluation;
 use crate::oracle::{GradientOracle, LabelOracle, ScoreOracle, WhiteBox};
-use crate::{Aim, Classifier, Domain, Loss, Passes, Result, Seed, Use};
+use crate::{Aim, Classifier, Cut, Domain, Loss, Passes, Result, Seed, Use};
 
 /// A classifier whose answer depends on a draw (a random resize, noise, a sampled submodel).
 ///
@@ -76,7 +76,7 @@ impl<'a> Expectation<'a> {
     ) -> Result<[Tensor<2>; P]> {
         let mut total: Option<[Tensor<2>; P]> = None;
         for draw in &self.draws {
-            let one = ask(&WhiteBox::full(draw, self.passes))?;
+            let one = ask(&WhiteBox::with_cut(draw, self.passes, Cut::FULL))?;
             total = Some(match total {
                 None => one,
                 Some(sum) => {

@@ -154,6 +154,12 @@ impl Region {
         }
     }
 
+    /// Each feature of the rows `[N, F]` moved into its allowed interval.
+    #[must_use]
+    pub fn clip(&self, rows: Tensor<2>) -> Tensor<2> {
+        rows.max_pair(self.lower()).min_pair(self.upper())
+    }
+
     /// The nearest point (Euclidean) of the region to each row, `[N, F] → [N, F]`.
     ///
     /// With `d = x − x₀` and the box around `x₀`, the minimiser of `½‖δ − d‖²` is, for the
@@ -200,7 +206,7 @@ impl Region {
     /// depend on the rows: nothing is read back from a GPU.
     pub(crate) fn project_by_tensors(&self, rows: Tensor<2>) -> Tensor<2> {
         match self.norm {
-            Norm::Linf => rows.max_pair(self.lower()).min_pair(self.upper()),
+            Norm::Linf => self.clip(rows),
             Norm::L2 => self.recenter(self.shrink_l2(rows - self.center())),
             Norm::L1 => self.recenter(self.shrink_l1(rows - self.center())),
             Norm::L0 => self.keep_l0(rows),
@@ -209,7 +215,7 @@ impl Region {
 
     /// `x₀ + δ`, with the rounding of the sum kept inside the box.
     fn recenter(&self, delta: Tensor<2>) -> Tensor<2> {
-        (self.center() + delta).max_pair(self.lower()).min_pair(self.upper())
+        self.clip(self.center() + delta)
     }
 
     fn shrink_l2(&self, delta: Tensor<2>) -> Tensor<2> {
@@ -258,7 +264,7 @@ impl Region {
     }
 
     fn keep_l0(&self, rows: Tensor<2>) -> Tensor<2> {
-        let clamped = rows.clone().max_pair(self.lower()).min_pair(self.upper());
+        let clamped = self.clip(rows.clone());
         let gain = (rows.clone() - self.center()).square() - (rows - clamped.clone()).square();
         let most = self.radius().floor();
         let mut below = most.zeros_like();

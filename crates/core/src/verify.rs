@@ -1,6 +1,7 @@
 //! The independent check of what an attack returns.
 use burn::prelude::*;
 
+use crate::classifier::arg_max;
 use crate::oracle::Oracle;
 use crate::{Domain, Error, Goal, Norm, Result, Threat, host};
 
@@ -160,12 +161,7 @@ struct Answer {
 
 /// Arg max (ties to the lowest class), its softmax, and `−log softmax` of the label, in f64.
 fn answer(logits: &[f32], label: usize) -> Answer {
-    let mut best = 0;
-    for (class, &logit) in logits.iter().enumerate() {
-        if logit > logits[best] {
-            best = class;
-        }
-    }
+    let best = arg_max(logits);
     let top = f64::from(logits[best]);
     let total: f64 = logits.iter().map(|&logit| (f64::from(logit) - top).exp()).sum();
     Answer {

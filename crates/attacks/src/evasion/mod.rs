@@ -9,6 +9,7 @@ pub mod physical;
 pub mod score;
 pub mod suites;
 pub mod universal;
+mod vectors;
 
 pub use apgd::{Apgd, ApgdT};
 pub use corruption::{Corruption, CorruptionKind};

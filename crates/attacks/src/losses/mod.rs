@@ -82,7 +82,7 @@ fn largest_other(logits: Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<1> {
 }
 
 /// Whether a column is the row's label, `[N, K]`.
-fn own_class(logits: &Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<2, Bool> {
+pub(crate) fn own_class(logits: &Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<2, Bool> {
     let [rows, classes] = logits.dims();
     let all = Tensor::<1, Int>::arange(0..classes as i64, &labels.device())
         .unsqueeze::<2>()

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::asker::{Asker, Common, Exchange, lock};
 use super::{Halt, Search, Searching};
-use crate::classifier::Evaluation;
+use crate::classifier::{Evaluation, arg_max};
 use crate::job::Job;
 use crate::{Aim, Error, Goal, LabelOracle, Objective, Result, host};
 
@@ -79,20 +79,10 @@ impl Answer {
     }
 }
 
-/// The lowest class of the largest logit.
-fn arg_max(logits: &[f32]) -> usize {
-    let mut best = 0;
-    for (class, &logit) in logits.iter().enumerate() {
-        if logit > logits[best] {
-            best = class;
-        }
-    }
-    best
-}
-
 /// A sample that is still searching.
 struct Runner<'s> {
     index: usize,
+    label: usize,
     future: Searching<'s>,
     exchange: Arc<Mutex<Exchange>>,
     ended: Option<Result<(), Halt>>,
@@ -105,13 +95,16 @@ pub(super) fn run<'a, O: LabelOracle + ?Sized, L: 'static>(
     search: &dyn Search<L>,
     pass: impl Fn(&Job<'a, O>, Kind, Tensor<2>, &dyn Fn() -> Result<Aim>) -> Result<Answer>,
 ) -> Result<Tensor<2>> {
+    if job.active() == 0 {
+        return Ok(job.clean());
+    }
     let mut askers = askers(job)?;
     let mut runners: Vec<Runner<'_>> = askers
         .iter_mut()
         .enumerate()
         .map(|(index, asker)| {
-            let exchange = Arc::clone(&asker.exchange);
-            Runner { index, future: search.search(asker), exchange, ended: None }
+            let (label, exchange) = (asker.label, Arc::clone(&asker.exchange));
+            Runner { index, label, future: search.search(asker), exchange, ended: None }
         })
         .collect();
     while !runners.is_empty() {
@@ -148,7 +141,7 @@ fn answer<'a, O: LabelOracle + ?Sized>(
     let features = job.region.center().dims()[1];
     let device = job.region.center().device();
     let goal = job.aim.is_targeted();
-    let (mut values, mut rivals, mut owners) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut values, mut rivals, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     let mut asked: Vec<(&Runner<'_>, usize)> = Vec::new();
     for runner in runners {
         let mut exchange = lock(&runner.exchange);
@@ -170,24 +163,23 @@ fn answer<'a, O: LabelOracle + ?Sized>(
         }
         values.extend_from_slice(&question.rows);
         rivals.extend_from_slice(&question.rivals);
-        owners.extend(std::iter::repeat_n(runner.index, rows));
+        labels.extend(std::iter::repeat_n(runner.label, rows));
         let cost = rows as u64 * job.oracle.cost();
         job.charge_one(runner.index, cost, kind == Kind::Gradient)?;
         exchange.left = job.left(runner.index);
         asked.push((runner, rows));
     }
-    let total = owners.len();
+    let total = labels.len();
     if total == 0 {
         return Ok(());
     }
-    let labels = host::labels(job.aim.labels())?;
     let mut answers = Answer::default();
     for start in (0..total).step_by(ROWS_OF_A_PASS) {
         let range = start..total.min(start + ROWS_OF_A_PASS);
         let part = values[range.start * features..range.end * features].to_vec();
         let rows = Tensor::from_data(TensorData::new(part, [range.len(), features]), &device);
         let aim = || {
-            let labels = owners[range.clone()].iter().map(|&owner| labels[owner]).collect();
+            let labels = labels[range.clone()].to_vec();
             let goal = if goal { Goal::Targeted(labels) } else { Goal::Untargeted(labels) };
             let aim = goal.aim(&device);
             if rivals.len() != total {

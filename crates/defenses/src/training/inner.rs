@@ -1,7 +1,7 @@
 //! The inner maximisation of adversarial training.
 use burn::prelude::*;
 use duress_attacks::Pgd;
-use duress_core::{Goal, GradientAttack, GradientOracle, Job, Region, Threat, WhiteBox};
+use duress_core::{Cut, Goal, GradientAttack, GradientOracle, Job, Region, Threat, WhiteBox};
 use duress_models::train::{LossOutput, Step, cross_entropy, snapshot};
 use duress_models::{Batch, Result, Trainable};
 
@@ -16,7 +16,7 @@ pub(super) fn adversarial_rows<M: Trainable>(
     step: &Step<'_>,
 ) -> Result<Tensor<2>> {
     let frozen = snapshot(network, step.domain)?;
-    let oracle = WhiteBox::full(&frozen, step.passes);
+    let oracle = WhiteBox::with_cut(&frozen, step.passes, Cut::FULL);
     let rows = batch.rows.clone().inner();
     let aim = Goal::Untargeted(batch.labels.clone()).aim(&rows.device());
     let region = Region::new(rows, threat, step.domain)?;

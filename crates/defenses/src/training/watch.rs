@@ -2,7 +2,8 @@
 use burn::prelude::*;
 use duress_attacks::Pgd;
 use duress_core::{
-    Attack, Domain, Goal, Oracle, Passes, Problem, Progress, Seed, Status, Threat, WhiteBox, run,
+    Attack, Cut, Domain, Goal, Oracle, Passes, Problem, Progress, Seed, Status, Threat, WhiteBox,
+    run,
 };
 use duress_models::train::{EpochReport, Verdict, Watch, snapshot};
 use duress_models::{Result, Trainable};
@@ -39,7 +40,7 @@ impl<M: Trainable> Watch<M> for RobustnessWatch<'_> {
             return Ok(Verdict::default());
         }
         let frozen = snapshot(network, self.domain)?;
-        let oracle = WhiteBox::full(&frozen, self.passes);
+        let oracle = WhiteBox::with_cut(&frozen, self.passes, Cut::FULL);
         let goal = Goal::Untargeted(self.labels.clone());
         let quiet = Quiet(self.progress);
         let problem =

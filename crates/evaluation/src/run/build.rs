@@ -1,11 +1,13 @@
 //! Makes the models of an experiment, and measures them without an adversary.
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn::prelude::*;
 use duress_attacks::Pgd;
-use duress_core::{Classifier, GradientOracle, Norm, Surrogate, Threat, WhiteBox, predictions};
+use duress_core::{
+    Classifier, Cut, GradientOracle, Norm, Surrogate, Threat, WhiteBox, predictions,
+};
 use duress_datasets::Dataset;
 use duress_defenses::{RobustnessWatch, TrainingDefense};
 use duress_models::train::{EpochReport, Metric, Run, Watch};
@@ -29,6 +31,8 @@ pub(super) struct Built {
     pub(super) classifier: Arc<dyn Classifier>,
     /// What an adversary differentiates where the classifier itself has no gradient of use.
     stand_in: Option<Arc<dyn Classifier>>,
+    /// How passes cut batches of the classifier and of the stand-in, found at the first oracle.
+    cuts: OnceLock<[Cut; 2]>,
     /// Prediction at each test sample.
     pub(super) predicted: Vec<usize>,
     training: Training,
@@ -50,9 +54,15 @@ impl Built {
         passes: &duress_core::Passes,
         work: impl FnOnce(&dyn GradientOracle) -> T,
     ) -> T {
-        match &self.stand_in {
-            None => work(&WhiteBox::new(self.classifier.as_ref(), passes)),
-            Some(other) => work(&Surrogate::new(self.classifier.as_ref(), other.as_ref(), passes)),
+        let own = self.classifier.as_ref();
+        let stand_in = self.stand_in.as_deref();
+        let [cut, other] = *self.cuts.get_or_init(|| {
+            [passes.cut_for(own), stand_in.map_or(Cut::FULL, |model| passes.cut_for(model))]
+        });
+        let own = WhiteBox::with_cut(own, passes, cut);
+        match stand_in {
+            None => work(&own),
+            Some(model) => work(&Surrogate::of(own, WhiteBox::with_cut(model, passes, other))),
         }
     }
 }
@@ -154,6 +164,7 @@ impl Runner<'_> {
             digest,
             classifier,
             stand_in,
+            cuts: OnceLock::new(),
             predicted: Vec::new(),
             training,
         };

@@ -66,14 +66,19 @@ impl Parts {
         Ok(part)
     }
 
-    /// Deletes them: the measurement is complete.
+    /// Deletes them, and the folder of all parts once it is empty: the measurement is complete.
     pub(super) fn clear(self) -> Result<()> {
         match fs::remove_dir_all(&self.folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io(&self.folder)(error))
+                return Err(Error::io(&self.folder)(error));
             }
-            _ => Ok(()),
+            _ => {}
         }
+        if let Some(all) = self.folder.parent() {
+            // It stays where it holds parts of others.
+            let _ = fs::remove_dir(all);
+        }
+        Ok(())
     }
 }
 

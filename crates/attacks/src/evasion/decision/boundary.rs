@@ -13,8 +13,9 @@ use duress_core::{
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::probe::{Probe, Room, dot, unit};
+use super::probe::{Probe, Room, unit};
 use super::start::{Start, find};
+use crate::evasion::vectors::dot;
 use crate::table::{Entry, defaults, label};
 
 /// A random walk along the boundary: a Gaussian step on the sphere around the clean row, then a

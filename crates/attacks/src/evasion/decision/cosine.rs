@@ -96,7 +96,7 @@ fn cosines(count: usize, length: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evasion::decision::probe::dot;
+    use crate::evasion::vectors::dot;
 
     /// One row for each kept coefficient: a basis of the subspace.
     fn basis(cosines: &Cosines, count: usize) -> Vec<Vec<f64>> {

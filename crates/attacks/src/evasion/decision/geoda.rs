@@ -2,7 +2,6 @@
 //!
 //! Rahmati, Moosavi-Dezfooli, Frossard, Dai. *`GeoDA`: A Geometric Framework for Black-Box
 //! Adversarial Attacks.* CVPR 2020, algorithm 1, equations 6, 10 and 18. <https://arxiv.org/abs/2003.06468>
-use std::sync::OnceLock;
 
 use burn::prelude::*;
 use duress_core::search::{Labels, search_labels};
@@ -111,22 +110,21 @@ impl Algorithm for Geoda {
 
 impl LabelAttack for Geoda {
     fn perturb(&self, job: &mut LabelJob<'_>) -> Result<Tensor<2>> {
-        search_labels(job, &Run { attack: self, noise: OnceLock::new() })
+        let noise = Cosines::square(job.domain(), self.subspace);
+        search_labels(job, &Run { attack: self, noise })
     }
 }
 
 /// The attack with the subspace of its noise, which all samples share.
 struct Run<'a> {
     attack: &'a Geoda,
-    noise: OnceLock<Cosines>,
+    noise: Cosines,
 }
 
 impl Search<Labels> for Run<'_> {
     fn search<'s>(&'s self, asker: &'s mut Asker<Labels>) -> Searching<'s> {
         let probe = Probe::new(asker).with_queries(u64::from(self.attack.queries));
-        let subspace = || Cosines::square(probe.domain(), self.attack.subspace);
-        let noise = self.noise.get_or_init(subspace);
-        Box::pin(async move { self.attack.walk(probe, noise).await })
+        Box::pin(async move { self.attack.walk(probe, &self.noise).await })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A sample under attack: the room around its clean row, and the questions it asks.
 use duress_core::search::Labels;
-use duress_core::{Asker, Domain, Halt, Norm};
+use duress_core::{Asker, Halt, Norm};
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
@@ -100,10 +100,6 @@ impl<'a> Probe<'a> {
         Self { left: queries, ..self }
     }
 
-    pub(super) fn domain(&self) -> &Domain {
-        self.asker.domain()
-    }
-
     /// A generator of the sample's own for `step`.
     pub(super) fn generator(&self, step: u32) -> impl Rng + Send + use<> {
         self.asker.generator(step)
@@ -186,11 +182,6 @@ impl<'a> Probe<'a> {
         self.left = left.ok_or(Halt::Budget)?;
         Ok(())
     }
-}
-
-/// `⟨a, b⟩`.
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// The vector scaled to length 1 in `norm`; `None` for the zero vector.

@@ -3,7 +3,6 @@
 //! Maho, Furon, Le Merrer. *`SurFree`: a fast surrogate-free black-box attack.* CVPR 2021,
 //! algorithm 1. <https://arxiv.org/abs/2011.12807>
 use std::collections::VecDeque;
-use std::sync::OnceLock;
 
 use burn::prelude::*;
 use duress_core::search::{Labels, search_labels};
@@ -15,8 +14,9 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::cosine::Cosines;
-use super::probe::{Probe, Room, dot, unit};
+use super::probe::{Probe, Room, unit};
 use super::start::{Start, find};
+use crate::evasion::vectors::dot;
 use crate::table::{Entry, defaults, label};
 
 /// From a boundary point at distance `d` in direction `u`, random directions `v ⟂ u` of low
@@ -124,22 +124,21 @@ impl Algorithm for SurFree {
 
 impl LabelAttack for SurFree {
     fn perturb(&self, job: &mut LabelJob<'_>) -> Result<Tensor<2>> {
-        search_labels(job, &Run { attack: self, waves: OnceLock::new() })
+        let waves = Cosines::lowest(job.domain(), self.frequencies);
+        search_labels(job, &Run { attack: self, waves })
     }
 }
 
 /// The attack with the subspace of its directions, which all samples share.
 struct Run<'a> {
     attack: &'a SurFree,
-    waves: OnceLock<Cosines>,
+    waves: Cosines,
 }
 
 impl Search<Labels> for Run<'_> {
     fn search<'s>(&'s self, asker: &'s mut Asker<Labels>) -> Searching<'s> {
         let probe = Probe::new(asker).with_queries(self.attack.queries);
-        let subspace = || Cosines::lowest(probe.domain(), self.attack.frequencies);
-        let waves = self.waves.get_or_init(subspace);
-        Box::pin(async move { self.attack.walk(probe, waves).await })
+        Box::pin(async move { self.attack.walk(probe, &self.waves).await })
     }
 }
 

@@ -2,7 +2,7 @@
 use burn::prelude::*;
 use duress_core::{GradientJob, Norm, Result};
 
-use crate::losses::{LossKind, MASKED, RivalMargin, ranks};
+use crate::losses::{LossKind, MASKED, RivalMargin, own_class, ranks};
 
 /// Rows whose gradients are held on the device at once.
 const ROWS_AT_ONCE: usize = 8192;
@@ -35,13 +35,9 @@ impl Rivals {
             return Ok(Self { classes: None });
         }
         let logits = job.logits(job.clean())?;
-        let [rows, classes] = logits.dims();
-        let all = Tensor::<1, Int>::arange(0..classes as i64, &logits.device())
-            .unsqueeze::<2>()
-            .expand([rows, classes]);
-        let label = job.aim().labels().unsqueeze_dim::<2>(1).expand([rows, classes]);
-        let others = logits.mask_fill(all.equal(label), MASKED);
-        let most = classes.saturating_sub(1);
+        let most = logits.dims()[1].saturating_sub(1);
+        let own = own_class(&logits, &job.aim().labels());
+        let others = logits.mask_fill(own, MASKED);
         let count = if candidates == 0 { most } else { candidates.min(most) };
         Ok(Self { classes: Some(ranks(&others, count).narrow(1, 0, count).float()) })
     }

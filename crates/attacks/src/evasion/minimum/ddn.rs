@@ -135,9 +135,8 @@ impl Ddn {
 
     /// `x₀ + ρ δ/‖δ‖`, in the box, quantised.
     fn onto_sphere(&self, region: &Region, rows: Tensor<2>, sphere: &Tensor<2>) -> Tensor<2> {
-        let clip = |rows: Tensor<2>| rows.max_pair(region.lower()).min_pair(region.upper());
-        let delta = clip(rows) - region.center();
-        let rows = clip(region.center() + Norm::L2.steepest(delta) * sphere.clone());
+        let delta = region.clip(rows) - region.center();
+        let rows = region.clip(region.center() + Norm::L2.steepest(delta) * sphere.clone());
         if self.levels < 2 {
             return rows;
         }
@@ -146,6 +145,6 @@ impl Ddn {
         let fixed = side.clone().lower_equal_elem(0.0);
         let place = (rows.clone() - region.lower()) / side.clone().clamp_min(1e-30);
         let grid = region.lower() + (place * steps).round() / steps * side;
-        clip(grid.mask_where(fixed, rows))
+        region.clip(grid.mask_where(fixed, rows))
     }
 }

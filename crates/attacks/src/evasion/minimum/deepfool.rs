@@ -104,9 +104,7 @@ impl GradientAttack for DeepFool {
             let length = at.distance.clamp_min(LEAST_STEP) * open;
             sum = sum + job.norm().steepest(at.normal) * length;
             let region = job.region();
-            rows = (region.center() + sum.clone() * (1.0 + self.overshoot))
-                .max_pair(region.lower())
-                .min_pair(region.upper());
+            rows = region.clip(region.center() + sum.clone() * (1.0 + self.overshoot));
             if checkpoint {
                 // A sample that crossed is done, near enough or not.
                 let done = nearest.found().squeeze_dim(1);

@@ -191,7 +191,7 @@ fn margin(logits: &Tensor<2>, job: &GradientJob<'_>) -> Tensor<1> {
 fn shrink(region: &Region, rows: Tensor<2>, beta: f64) -> Tensor<2> {
     let delta = rows - region.center();
     let shrunk = delta.clone().sign() * (delta.abs() - beta).clamp_min(0.0);
-    (region.center() + shrunk).max_pair(region.lower()).min_pair(region.upper())
+    region.clip(region.center() + shrunk)
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use burn::prelude::*;
 use duress_core::{Access, Algorithm, GradientAttack, GradientJob, Norm, Reach, Result, Setting};
 use serde::{Deserialize, Serialize};
 
-use super::fab_t::FabT;
 use super::fab_walk::Walk;
 use crate::table::{Entry, defaults, gradient};
 
@@ -51,12 +50,6 @@ impl Fab {
             backward_step: 0.9,
             final_search: 3,
         }
-    }
-
-    /// The targeted variant in the standard parameters of `AutoAttack`: [`FabT::autoattack`].
-    #[must_use]
-    pub fn autoattack(targets: usize) -> FabT {
-        FabT::autoattack(targets)
     }
 
     fn walk(&self) -> Walk {

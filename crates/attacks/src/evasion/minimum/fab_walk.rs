@@ -8,7 +8,7 @@ use rand_distr::{Exp1, StandardNormal};
 
 use super::hyperplane::step_onto;
 use super::nearest::Nearest;
-use crate::losses::{RivalMargin, ranks};
+use crate::losses::{MASKED, RivalMargin, own_class, ranks};
 use crate::table::Entry;
 
 /// Keeps the quotient of two distances defined where both are zero, as in the official code.
@@ -123,7 +123,7 @@ impl Walk {
             let [count, features] = rows.dims();
             let back = region.center() + (rows.clone() - region.center()) * self.backward_step;
             let met = met.unsqueeze_dim::<2>(1).expand([count, features]);
-            state.rows = rows.mask_where(met, clip(region, back));
+            state.rows = rows.mask_where(met, region.clip(back));
             if checkpoint || step == self.steps {
                 state.retire(job)?;
             }
@@ -144,7 +144,7 @@ impl Walk {
         let alpha = (near.clone() / (near + far)).clamp_max(self.alpha_max);
         let own = rows + own * self.extrapolation;
         let biased = clean + clean_step * self.extrapolation;
-        clip(region, own.clone() + (biased - own) * alpha)
+        region.clip(own.clone() + (biased - own) * alpha)
     }
 
     /// The final search: on the segment from a point that fails to the nearest that meets
@@ -170,7 +170,7 @@ impl Walk {
             let (above, below) = (margin(&far_logits), margin(&near_logits));
             let share = above.clone() / (above - below).clamp_min(f32::MIN_POSITIVE);
             let middle = far.clone() + (near.clone() - far.clone()) * share.clamp(0.0, 1.0);
-            let middle = clip(job.region(), middle);
+            let middle = job.region().clip(middle);
             let logits = job.logits(middle.clone())?;
             let met = job.aim().met(logits.clone());
             state.nearest.offer(job.region(), middle.clone(), met.clone());
@@ -197,15 +197,13 @@ impl State {
 
 /// The `targets` likeliest classes other than each sample's label, `[N, T]`, and their number.
 fn others(logits: &Tensor<2>, aim: &Aim, targets: usize) -> (Tensor<2>, usize) {
-    let labels = aim.labels().unsqueeze_dim::<2>(1);
-    let [rows, classes] = logits.dims();
+    let classes = logits.dims()[1];
     let count = targets.min(classes.saturating_sub(1));
     if count == 0 {
-        return (labels.float(), 0);
+        return (aim.labels().unsqueeze_dim::<2>(1).float(), 0);
     }
-    let all = Tensor::<1, Int>::arange(0..classes as i64, &logits.device());
-    let own = all.unsqueeze::<2>().expand([rows, classes]).equal(labels.expand([rows, classes]));
-    (ranks(&logits.clone().mask_fill(own, f32::MIN), count).float(), count)
+    let others = logits.clone().mask_fill(own_class(logits, &aim.labels()), MASKED);
+    (ranks(&others, count).float(), count)
 }
 
 /// The nearest of the planes towards the classes in `columns`. One gradient a class; two planes are
@@ -262,7 +260,7 @@ fn start(job: &GradientJob<'_>, nearest: &Nearest, draw: u32) -> Tensor<2> {
         Objective::Succeed | Objective::Maximise => job.enough(),
     };
     let radius = nearest.distance.clone().min_pair(most) * 0.5;
-    clip(region, region.center() + unit * radius)
+    region.clip(region.center() + unit * radius)
 }
 
 /// A uniform draw from the unit sphere over the mutable features.
@@ -282,11 +280,6 @@ fn on_sphere(norm: Norm, mutable: &[usize], rng: &mut impl Rng, row: &mut [f32])
     for (&feature, draw) in mutable.iter().zip(draws) {
         row[feature] = (draw / length) as f32;
     }
-}
-
-/// Into the box.
-fn clip(region: &Region, rows: Tensor<2>) -> Tensor<2> {
-    rows.max_pair(region.lower()).min_pair(region.upper())
 }
 
 #[cfg(test)]

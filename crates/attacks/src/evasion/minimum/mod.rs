@@ -47,17 +47,6 @@ pub use sparsefool::SparseFool;
 pub(crate) use superdeepfool::ENTRY as SUPERDEEPFOOL;
 pub use superdeepfool::SuperDeepFool;
 
-/// The lowest class of the largest logit.
-fn arg_max(logits: &[f32]) -> usize {
-    let mut best = 0;
-    for (class, &logit) in logits.iter().enumerate() {
-        if logit > logits[best] {
-            best = class;
-        }
-    }
-    best
-}
-
 /// All classes but the label, the likeliest first.
 fn ranked_others(logits: &[f32], label: usize) -> Vec<usize> {
     let mut classes: Vec<usize> = (0..logits.len()).filter(|&class| class != label).collect();

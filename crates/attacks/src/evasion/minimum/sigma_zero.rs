@@ -121,7 +121,7 @@ impl GradientAttack for SigmaZero {
             let small = delta.clone().abs().lower(threshold.clone().expand(delta.dims()));
             delta = delta.mask_fill(small, 0.0);
             let moved = region.center() + delta.clone() * side;
-            rows = moved.max_pair(region.lower()).min_pair(region.upper());
+            rows = region.clip(moved);
             if checkpoint {
                 nearest.retire(job, &mut [&mut rows, &mut delta, &mut threshold])?;
             }

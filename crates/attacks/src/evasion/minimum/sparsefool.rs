@@ -6,11 +6,11 @@ use burn::prelude::*;
 use duress_core::search::{Gradients, search_gradients};
 use duress_core::{
     Access, Algorithm, Asker, Error, GradientAttack, GradientJob, Halt, Loss, Norm, Reach, Result,
-    Search, Searching, Setting,
+    Search, Searching, Setting, arg_max,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{arg_max, ranked_others};
+use super::ranked_others;
 use crate::losses::RivalMargin;
 use crate::table::{Entry, defaults, gradient};
 

@@ -143,7 +143,7 @@ impl SuperDeepFool {
             base = base.mask_where(anew.clone(), rows);
             sum = sum.mask_fill(anew, 0.0)
                 + Norm::L2.steepest(at.normal) * at.distance.clamp_min(LEAST_STEP);
-            let ahead = clip(job, base.clone() + sum.clone() * (1.0 + self.overshoot));
+            let ahead = job.region().clip(base.clone() + sum.clone() * (1.0 + self.overshoot));
             crossed = crossed.mask_fill(ended.clone(), 0.0) + 1.0;
             crossed = crossed.mask_fill(project.clone(), 0.0);
             projected = projected.mask_fill(ended, 0.0) + project.clone().float();
@@ -174,7 +174,7 @@ impl SuperDeepFool {
             let point = if step == 0 {
                 rows.clone()
             } else {
-                clip(job, job.clean() + delta.clone() * share.clone())
+                job.region().clip(job.clean() + delta.clone() * share.clone())
             };
             let logits = job.logits(point.clone())?;
             let met = job.aim().met(logits);
@@ -192,9 +192,5 @@ impl SuperDeepFool {
 fn project_on(job: &GradientJob<'_>, rows: &Tensor<2>, normal: Tensor<2>) -> Tensor<2> {
     let unit = Norm::L2.steepest(normal);
     let along = ((rows.clone() - job.clean()) * unit.clone()).sum_dim(1);
-    clip(job, job.clean() + unit * along)
-}
-
-fn clip(job: &GradientJob<'_>, rows: Tensor<2>) -> Tensor<2> {
-    rows.max_pair(job.region().lower()).min_pair(job.region().upper())
+    job.region().clip(job.clean() + unit * along)
 }

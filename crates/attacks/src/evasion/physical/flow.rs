@@ -10,7 +10,8 @@ use duress_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::lbfgs::{Memory, add, dot};
+use super::lbfgs::{Memory, add};
+use crate::evasion::vectors::dot;
 use crate::image::picture::Picture;
 use crate::image::warp::{Outside, Place};
 use crate::losses::LossKind;

@@ -4,6 +4,8 @@
 //! Programming 45, 1989, algorithm 2.1. <https://doi.org/10.1007/BF01589116>
 use std::collections::VecDeque;
 
+use crate::evasion::vectors::dot;
+
 /// A step, the change of the slope along it, and `1/⟨step, change⟩`.
 struct Pair {
     step: Vec<f64>,
@@ -70,11 +72,6 @@ impl Memory {
         }
         direction
     }
-}
-
-/// `⟨a, b⟩`.
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// `a + factor · b`, in place.

@@ -2,13 +2,10 @@
 //!
 //! Brown, Mané, Roy, Abadi, Gilmer. *Adversarial Patch.* Machine Learning and Computer Security
 //! Workshop, 2017, §2. <https://arxiv.org/abs/1712.09665>
-use std::sync::OnceLock;
-
 use burn::prelude::*;
-use duress_core::search::{Gradients, search_gradients};
 use duress_core::{
-    Access, Algorithm, Asker, Domain, GradientAttack, GradientJob, Loss, Norm, Reach, Result,
-    Search, Searching, Setting, pull_back,
+    Access, Algorithm, Domain, GradientAttack, GradientJob, Loss, Norm, Reach, Result, Setting,
+    pull_back,
 };
 use serde::{Deserialize, Serialize};
 
@@ -133,7 +130,10 @@ const LAST_DRAW: u32 = u32::MAX;
 
 impl GradientAttack for AdversarialPatch {
     fn perturb(&self, job: &mut GradientJob<'_>) -> Result<Tensor<2>> {
-        let Some(domain) = domain_of(job)? else { return Ok(job.clean()) };
+        if job.active() == 0 {
+            return Ok(job.clean());
+        }
+        let domain = job.domain().clone();
         let [_, height, width] = domain.image_shape()?;
         let side = self.size * height.min(width) as f64;
         let resolution = (side.round() as usize).max(1);
@@ -241,20 +241,4 @@ impl Canvas {
         };
         pull_back(patch.clone(), through, cotangent)
     }
-}
-
-/// The input space of a job with a sample. A search is told it; this one asks nothing.
-fn domain_of(job: &mut GradientJob<'_>) -> Result<Option<Domain>> {
-    struct Told(OnceLock<Domain>);
-
-    impl Search<Gradients> for Told {
-        fn search<'s>(&'s self, asker: &'s mut Asker<Gradients>) -> Searching<'s> {
-            self.0.get_or_init(|| asker.domain().clone());
-            Box::pin(std::future::ready(Ok(())))
-        }
-    }
-
-    let told = Told(OnceLock::new());
-    search_gradients(job, &told)?;
-    Ok(told.0.into_inner())
 }

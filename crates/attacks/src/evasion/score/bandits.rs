@@ -3,7 +3,7 @@
 //! Ilyas, Engstrom, Madry. *Prior Convictions: Black-Box Adversarial Attacks with Bandits and
 //! Priors.* ICLR 2019, algorithms 1 to 3. <https://arxiv.org/abs/1807.07978>
 use burn::prelude::*;
-use duress_core::search::Scores;
+use duress_core::search::{Scores, search_scores};
 use duress_core::{
     Access, Algorithm, Asker, Norm, Result, ScoreAttack, ScoreJob, Search, Searching, Setting,
 };
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::grid::Grid;
 use super::probes::descend;
-use super::{can_move, log_probability_loss, may_change, run};
+use super::{can_move, log_probability_loss, may_change};
 use crate::table::{Entry, defaults, score};
 
 /// Keeps a guess of the gradient between steps (the prior over time), constant on tiles of the image
@@ -115,7 +115,7 @@ impl Algorithm for Bandits {
 
 impl ScoreAttack for Bandits {
     fn perturb(&self, job: &mut ScoreJob<'_>) -> Result<Tensor<2>> {
-        run(job, self)
+        search_scores(job, self)
     }
 }
 

@@ -4,7 +4,7 @@
 //! Attacks with Gradient-Free Optimization.* GECCO 2019, algorithm 1.
 //! <https://arxiv.org/abs/1805.11090>
 use burn::prelude::*;
-use duress_core::search::Scores;
+use duress_core::search::{Scores, search_scores};
 use duress_core::{
     Access, Algorithm, Asker, Norm, Result, ScoreAttack, ScoreJob, Search, Searching, Setting,
 };
@@ -12,7 +12,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::scores::log_odds;
-use super::{can_move, minimised, run};
+use super::{can_move, minimised};
 use crate::table::{Entry, defaults, score};
 
 /// Candidates in the ball, the fittest kept, the others bred from two parents and mutated.
@@ -106,7 +106,7 @@ impl Algorithm for GenAttack {
 
 impl ScoreAttack for GenAttack {
     fn perturb(&self, job: &mut ScoreJob<'_>) -> Result<Tensor<2>> {
-        run(job, self)
+        search_scores(job, self)
     }
 }
 

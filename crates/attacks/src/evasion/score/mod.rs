@@ -38,19 +38,13 @@ pub use square::Square;
 pub(crate) use zoo::ENTRY as ZOO;
 pub use zoo::Zoo;
 
-use burn::prelude::*;
-use duress_core::search::{Scores, search_scores};
-use duress_core::{Asker, Result, ScoreJob, Search};
+use duress_core::Asker;
+use duress_core::search::Scores;
 
 use scores::{log_probability, margin};
 
 /// Values that one question may hold: rows of a sample wait in memory with those of all others.
 const VALUES_AT_ONCE: usize = 1 << 18;
-
-/// Runs a search on the active samples, if there are any.
-fn run(job: &mut ScoreJob<'_>, search: &dyn Search<Scores>) -> Result<Tensor<2>> {
-    if job.active() == 0 { Ok(job.clean()) } else { search_scores(job, search) }
-}
 
 /// Whether any other row than the clean one may be tried.
 fn can_move(asker: &Asker<Scores>) -> bool {

@@ -3,14 +3,14 @@
 //! Ilyas, Engstrom, Athalye, Lin. *Black-box Adversarial Attacks with Limited Queries and
 //! Information.* ICML 2018, algorithm 1 and §3.1. <https://arxiv.org/abs/1804.08598>
 use burn::prelude::*;
-use duress_core::search::Scores;
+use duress_core::search::{Scores, search_scores};
 use duress_core::{
     Access, Algorithm, Asker, Norm, Result, ScoreAttack, ScoreJob, Search, Searching, Setting,
 };
 use serde::{Deserialize, Serialize};
 
 use super::probes::{descend, normal, slope};
-use super::{can_move, log_probability_loss, run};
+use super::{can_move, log_probability_loss};
 use crate::table::{Entry, defaults, score};
 
 /// Steps along the sign of a smoothed gradient estimate (in L2 along itself), each projected onto
@@ -98,7 +98,7 @@ impl Algorithm for Nes {
 
 impl ScoreAttack for Nes {
     fn perturb(&self, job: &mut ScoreJob<'_>) -> Result<Tensor<2>> {
-        run(job, self)
+        search_scores(job, self)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Su, Vargas, Sakurai. *One Pixel Attack for Fooling Deep Neural Networks.* IEEE Transactions on
 //! Evolutionary Computation 2019, §III. <https://arxiv.org/abs/1710.08864>
 use burn::prelude::*;
-use duress_core::search::Scores;
+use duress_core::search::{Scores, search_scores};
 use duress_core::{
     Access, Algorithm, Asker, Halt, Norm, Result, ScoreAttack, ScoreJob, Search, Searching, Setting,
 };
@@ -13,7 +13,7 @@ use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use super::grid::Grid;
-use super::{can_move, log_probability_loss, rows_at_once, run};
+use super::{can_move, log_probability_loss, rows_at_once};
 use crate::table::{Entry, defaults, score};
 
 /// A population of candidates, each some pixels with a place and a colour; a child
@@ -79,7 +79,7 @@ impl Algorithm for OnePixel {
 
 impl ScoreAttack for OnePixel {
     fn perturb(&self, job: &mut ScoreJob<'_>) -> Result<Tensor<2>> {
-        run(job, self)
+        search_scores(job, self)
     }
 }
 

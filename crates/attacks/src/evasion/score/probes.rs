@@ -98,7 +98,7 @@ pub(crate) fn descend(row: &mut [f32], gradient: &[f64], length: f64, straight: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evasion::score::{margin_loss, run};
+    use crate::evasion::score::margin_loss;
     use burn::prelude::*;
     use duress_core::{
         Algorithm, Attack, Classifier, Domain, Goal, Norm, Oracle, Passes, Problem, Result,
@@ -151,7 +151,7 @@ mod tests {
 
     impl ScoreAttack for Estimate {
         fn perturb(&self, job: &mut ScoreJob<'_>) -> Result<Tensor<2>> {
-            run(job, self)
+            duress_core::search::search_scores(job, self)
         }
     }
 

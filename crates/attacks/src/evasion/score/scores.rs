@@ -21,17 +21,6 @@ pub(crate) fn log_probability(logits: &[f32], label: usize) -> f64 {
     if odds > 0.0 { -(-odds).exp().ln_1p() } else { odds - odds.exp().ln_1p() }
 }
 
-/// The predicted class: the lowest of those that tie.
-pub(crate) fn predicted(logits: &[f32]) -> usize {
-    let mut best = 0;
-    for (class, &logit) in logits.iter().enumerate() {
-        if logit > logits[best] {
-            best = class;
-        }
-    }
-    best
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,7 +35,6 @@ mod tests {
         close(log_odds(&z, 1), (2.0_f64 / 6.0).ln());
         close(log_probability(&z, 1), 0.25_f64.ln());
         close(log_probability(&z, 2), 0.5_f64.ln());
-        assert_eq!((predicted(&z), predicted(&[1.0, 1.0])), (2, 0));
     }
 
     /// A probability of `1 − e⁻⁶⁰` is one in f64.

@@ -3,7 +3,7 @@
 //! Guo, Gardner, You, Wilson, Weinberger. *Simple Black-box Adversarial Attacks.* ICML 2019,
 //! algorithm 1. <https://arxiv.org/abs/1905.07121>
 use burn::prelude::*;
-use duress_core::search::Scores;
+use duress_core::search::{Scores, search_scores};
 use duress_core::{
     Access, Algorithm, Asker, Norm, Result, ScoreAttack, ScoreJob, Search, Searching, Setting,
 };
@@ -11,7 +11,7 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use super::grid::Grid;
-use super::{can_move, log_probability_loss, run};
+use super::{can_move, log_probability_loss};
 use crate::table::{Entry, defaults, score};
 
 /// A step of ±ε along each basis vector in random order, none twice; a step stays if the label
@@ -95,7 +95,7 @@ impl Algorithm for Simba {
 
 impl ScoreAttack for Simba {
     fn perturb(&self, job: &mut ScoreJob<'_>) -> Result<Tensor<2>> {
-        run(job, self)
+        search_scores(job, self)
     }
 }
 

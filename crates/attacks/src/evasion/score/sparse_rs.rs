@@ -4,7 +4,7 @@
 //! query-efficient sparse black-box adversarial attacks.* AAAI 2022, algorithms 1 and 2.
 //! <https://arxiv.org/abs/2006.12834>
 use burn::prelude::*;
-use duress_core::search::Scores;
+use duress_core::search::{Scores, search_scores};
 use duress_core::{
     Access, Algorithm, Asker, Norm, Result, ScoreAttack, ScoreJob, Search, Searching, Setting,
 };
@@ -14,7 +14,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::grid::Grid;
-use super::{may_change, run, search_loss};
+use super::{may_change, search_loss};
 use crate::table::{Entry, defaults, score};
 
 /// `k` pixels in the corners of the colour cube; each step moves a few of them elsewhere, with new
@@ -84,7 +84,7 @@ impl Algorithm for SparseRs {
 
 impl ScoreAttack for SparseRs {
     fn perturb(&self, job: &mut ScoreJob<'_>) -> Result<Tensor<2>> {
-        run(job, self)
+        search_scores(job, self)
     }
 }
 

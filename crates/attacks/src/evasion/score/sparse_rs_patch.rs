@@ -4,7 +4,7 @@
 //! query-efficient sparse black-box adversarial attacks.* AAAI 2022, §5.
 //! <https://arxiv.org/abs/2006.12834>
 use burn::prelude::*;
-use duress_core::search::Scores;
+use duress_core::search::{Scores, search_scores};
 use duress_core::{
     Access, Algorithm, Asker, Norm, Reach, Result, ScoreAttack, ScoreJob, Search, Searching,
     Setting,
@@ -13,8 +13,8 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::grid::{Grid, Window};
+use super::search_loss;
 use super::sparse_rs::scheduled;
-use super::{run, search_loss};
 use crate::table::{Entry, defaults, score};
 
 /// A square patch for each image, its values in the corners of the colour cube. Most steps set a
@@ -94,7 +94,7 @@ impl Algorithm for SparseRsPatch {
 
 impl ScoreAttack for SparseRsPatch {
     fn perturb(&self, job: &mut ScoreJob<'_>) -> Result<Tensor<2>> {
-        run(job, self)
+        search_scores(job, self)
     }
 }
 

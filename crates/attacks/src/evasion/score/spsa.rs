@@ -3,7 +3,7 @@
 //! Uesato, O'Donoghue, van den Oord, Kohli. *Adversarial Risk and the Dangers of Evaluating Against
 //! Weak Attacks.* ICML 2018, algorithm 1. <https://arxiv.org/abs/1802.05666>
 use burn::prelude::*;
-use duress_core::search::Scores;
+use duress_core::search::{Scores, search_scores};
 use duress_core::{
     Access, Algorithm, Asker, Norm, Result, ScoreAttack, ScoreJob, Search, Searching, Setting,
 };
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
 use super::probes::{sign, slope};
-use super::{can_move, margin_loss, run};
+use super::{can_move, margin_loss};
 use crate::table::{Entry, defaults, score};
 
 /// Adam on gradients estimated along random signs, each step projected onto ball and box; the loss
@@ -77,7 +77,7 @@ impl Algorithm for Spsa {
 
 impl ScoreAttack for Spsa {
     fn perturb(&self, job: &mut ScoreJob<'_>) -> Result<Tensor<2>> {
-        run(job, self)
+        search_scores(job, self)
     }
 }
 

@@ -4,18 +4,17 @@
 //! Neural Networks without Training Substitute Models.* `AISec` 2017, algorithms 1 and 2.
 //! <https://arxiv.org/abs/1708.03999>
 use burn::prelude::*;
-use duress_core::search::Scores;
+use duress_core::search::{Scores, search_scores};
 use duress_core::{
     Access, Algorithm, Asker, Halt, Norm, Reach, Result, ScoreAttack, ScoreJob, Search, Searching,
-    Setting,
+    Setting, arg_max,
 };
 use rand::Rng;
 use rand::seq::index::sample;
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
-use super::scores::predicted;
-use super::{margin_loss, may_change, rows_at_once, run};
+use super::{margin_loss, may_change, rows_at_once};
 use crate::table::{Entry, defaults, score};
 
 /// Minimises `‖x − x₀‖₂² + c · max(margin, −κ)` by differences along a few random coordinates a
@@ -111,7 +110,7 @@ impl Algorithm for Zoo {
 
 impl ScoreAttack for Zoo {
     fn perturb(&self, job: &mut ScoreJob<'_>) -> Result<Tensor<2>> {
-        run(job, self)
+        search_scores(job, self)
     }
 }
 
@@ -162,7 +161,7 @@ impl Zoo {
             let logits = asker.logits(row.clone()).await?;
             asker.settle(&row);
             let margin = margin_loss(asker, &logits);
-            succeeded |= asker.is_met(predicted(&logits)) && margin <= -self.confidence;
+            succeeded |= asker.is_met(arg_max(&logits)) && margin <= -self.confidence;
             let objective = asker.distance(&row).powi(2) + constant * margin.max(-self.confidence);
             if iteration == self.iterations {
                 break;

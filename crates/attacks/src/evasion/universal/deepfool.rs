@@ -12,7 +12,7 @@ use burn::prelude::*;
 use duress_core::search::{Gradients, search_gradients};
 use duress_core::{
     Access, Algorithm, Asker, Domain, Error, GradientAttack, GradientJob, Halt, Loss, Norm, Result,
-    Search, Searching, Setting, host,
+    Search, Searching, Setting, arg_max, host,
 };
 use serde::{Deserialize, Serialize};
 
@@ -165,7 +165,7 @@ impl Search<Gradients> for Pass<'_> {
 impl Pass<'_> {
     async fn take_part(&self, sample: usize, asker: &mut Asker<Gradients>) -> Result<(), Halt> {
         let clean = asker.clean().to_vec();
-        let home = asker.logits(clean).await.map(|logits| ranked(&logits)[0])?;
+        let home = asker.logits(clean).await.map(|logits| arg_max(&logits))?;
         loop {
             self.turns.mine(sample).await;
             let current = self.turns.lock().perturbation.clone();
@@ -252,7 +252,7 @@ async fn unchanged(
     row: Vec<f32>,
 ) -> Result<Option<Vec<f32>>, Halt> {
     let logits = known(asker.logits(row).await)?;
-    Ok(logits.filter(|logits| ranked(logits)[0] == home))
+    Ok(logits.filter(|logits| arg_max(logits) == home))
 }
 
 /// An answer, or `None` where it solved the sample: its prediction left the label, which the clean

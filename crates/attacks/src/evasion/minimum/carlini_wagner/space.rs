@@ -30,8 +30,7 @@ pub(super) fn variable_of(region: &Region, rows: Tensor<2>) -> Tensor<2> {
 pub(super) fn rows_of(region: &Region, variable: &Tensor<2>) -> [Tensor<2>; 2] {
     let [middle, half] = middle_and_half(region);
     let tanh = variable.clone().tanh();
-    let rows =
-        (middle + half.clone() * tanh.clone()).max_pair(region.lower()).min_pair(region.upper());
+    let rows = region.clip(middle + half.clone() * tanh.clone());
     [rows, half * (-tanh.square() + 1.0)]
 }
 

@@ -10,7 +10,7 @@ mod moves;
 mod schedule;
 
 use burn::prelude::*;
-use duress_core::search::Scores;
+use duress_core::search::{Scores, search_scores};
 use duress_core::{
     Access, Algorithm, Asker, Norm, Result, ScoreAttack, ScoreJob, Search, Searching, Setting,
 };
@@ -18,7 +18,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::grid::Grid;
-use super::{can_move, run, search_loss};
+use super::{can_move, search_loss};
 use crate::table::{Entry, defaults, score};
 use bumps::Power;
 use moves::{Flips, Transfers};
@@ -98,7 +98,7 @@ impl Algorithm for Square {
 
 impl ScoreAttack for Square {
     fn perturb(&self, job: &mut ScoreJob<'_>) -> Result<Tensor<2>> {
-        run(job, self)
+        search_scores(job, self)
     }
 }
 
