@@ -6,8 +6,10 @@ pub use duress_core as core;
 pub use duress_datasets as datasets;
 pub use duress_defenses as defenses;
 pub use duress_evaluation as evaluation;
+pub use duress_graph as graph;
 pub use duress_metrics as metrics;
 pub use duress_models as models;
+pub use duress_remote as remote;
 
 /// What most programs need.
 pub mod prelude {

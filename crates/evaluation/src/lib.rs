@@ -26,8 +26,10 @@ pub use duress_certification as certification;
 pub use duress_core as core;
 pub use duress_datasets as datasets;
 pub use duress_defenses as defenses;
+pub use duress_graph as graph;
 pub use duress_metrics as metrics;
 pub use duress_models as models;
+pub use duress_remote as remote;
 
 /// Bytes as lower-case hexadecimal digits.
 fn hexadecimal(bytes: &[u8]) -> String {

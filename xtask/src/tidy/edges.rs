@@ -11,14 +11,17 @@ const LAYERS: &[(&str, &[&str])] = &[
     // 1
     ("duress-attacks", &["duress-core"]),
     ("duress-datasets", &["duress-core"]),
+    ("duress-graph", &["duress-core"]),
     ("duress-metrics", &["duress-core"]),
-    ("duress-models", &["duress-core"]),
+    ("duress-remote", &["duress-core"]),
     // 2
-    ("duress-certification", &["duress-core", "duress-metrics", "duress-models"]),
-    ("duress-defenses", &["duress-attacks", "duress-core", "duress-models"]),
+    ("duress-models", &["duress-core", "duress-graph"]),
     // 3
-    ("duress-evaluation", LIBRARIES),
+    ("duress-certification", &["duress-core", "duress-graph", "duress-metrics", "duress-models"]),
+    ("duress-defenses", &["duress-attacks", "duress-core", "duress-models"]),
     // 4
+    ("duress-evaluation", LIBRARIES),
+    // 5
     ("duress-cli", &["duress-evaluation"]),
     // Beside the layers.
     (
@@ -30,8 +33,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "duress-datasets",
             "duress-defenses",
             "duress-evaluation",
+            "duress-graph",
             "duress-metrics",
             "duress-models",
+            "duress-remote",
         ],
     ),
     ("duress-benches", TOOLS),
@@ -41,26 +46,30 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-/// Layers 0 to 2.
+/// Layers 0 to 3.
 const LIBRARIES: &[&str] = &[
     "duress-attacks",
     "duress-certification",
     "duress-core",
     "duress-datasets",
     "duress-defenses",
+    "duress-graph",
     "duress-metrics",
     "duress-models",
+    "duress-remote",
 ];
 
-/// What measures the workspace may use all of layers 0 to 2.
+/// What measures the workspace may use all of layers 0 to 3.
 const TOOLS: &[&str] = &[
     "duress-attacks",
     "duress-certification",
     "duress-core",
     "duress-datasets",
     "duress-defenses",
+    "duress-graph",
     "duress-metrics",
     "duress-models",
+    "duress-remote",
     "workspace-features",
 ];
 

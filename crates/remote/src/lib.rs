@@ -1,0 +1,1 @@
+//! Classifiers behind an HTTP endpoint or in another process: queried, never differentiated.
