@@ -11,7 +11,7 @@ mod card;
 mod decorators;
 mod error;
 mod initialization;
-mod max_pool;
+
 mod model;
 mod network;
 mod normalization;
@@ -22,7 +22,7 @@ mod weights;
 pub use card::{Accuracy, Card, SCHEMA};
 pub use decorators::{Averaged, Ensemble, Normalized, Quantized, Vote};
 pub use error::{Error, Result, WeightFault};
-pub use max_pool::max_pool2d;
+pub use duress_graph::max_pool2d;
 pub use model::Model;
 pub use network::{
     ARCHITECTURES, Architecture, BasicBlock, Body, Entry, LeNet, Mlp, Network, PreActivationBlock,

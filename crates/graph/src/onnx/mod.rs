@@ -1,0 +1,12 @@
+//! Networks in ONNX files.
+#[cfg(test)]
+mod faults;
+mod import;
+mod interface;
+mod proto;
+mod read;
+mod scan;
+mod tensor;
+
+pub use import::operators;
+pub use read::{Imported, LARGEST_FILE, Options, decode, read};
