@@ -4,6 +4,8 @@
 //! file ([`onnx::read`]); it runs in f64 on the host ([`Graph::evaluate`]: slow, exact, the yardstick) and on
 //! any device as a burn module ([`Network`]), which is differentiated, attacked and fine-tuned as
 //! any other. [`Onnx`] is a network of a file as a classifier of raw rows.
+#![expect(clippy::float_cmp, reason = "what is compared is exact: 0, 1, integers held as floats")]
+
 mod array;
 mod classifier;
 mod error;

@@ -59,8 +59,8 @@ impl Preparation {
         let order = self.order(domain, &own)?;
         if let Layout::Image { channels, height, width } = domain.layout() {
             let wanted = match (order, &own[..]) {
-                (Some(Order::Nhwc), &[to_height, to_width, _]) => Some([to_height, to_width]),
-                (Some(Order::Nchw), &[_, to_height, to_width]) => Some([to_height, to_width]),
+                (Some(Order::Nhwc), &[to_height, to_width, _])
+                | (Some(Order::Nchw), &[_, to_height, to_width]) => Some([to_height, to_width]),
                 _ => None,
             };
             if let Some(wanted) = wanted {
@@ -71,7 +71,7 @@ impl Preparation {
         }
         let layout = &builder.shape(x).to_vec();
         let affine = |builder: &mut Builder, x, function, values: &[f64], name| {
-            let array = self.spread(values, layout, channels, name)?;
+            let array = Self::spread(values, layout, channels, name)?;
             let constant = builder.constant(array);
             builder.push("preparation", Op::Binary(function), vec![x, constant])
         };
@@ -138,16 +138,14 @@ impl Preparation {
         let exact = [first, middle, last] == [channels, height, width];
         match self.layout {
             Some(Order::Nchw) if planes => Ok(Some(Order::Nchw)),
-            Some(Order::Nhwc) if pixels => Ok(Some(Order::Nhwc)),
             None if exact || (planes && !pixels) => Ok(Some(Order::Nchw)),
-            None if pixels => Ok(Some(Order::Nhwc)),
+            Some(Order::Nhwc) | None if pixels => Ok(Some(Order::Nhwc)),
             _ => Err(fits_not(domain, own)),
         }
     }
 
     /// A constant that meets values of `shape`, channels or features first.
     fn spread(
-        &self,
         values: &[f64],
         shape: &[usize],
         channels: usize,
@@ -239,7 +237,7 @@ mod tests {
         let got = graph.evaluate(&[0.5, 1.0, 0.1, 0.2, 0.3, 0.4]).unwrap();
         let expected = [0.0, 0.2, 0.3, 2.0, 0.4, 0.4];
         for (got, expected) in got.values().iter().zip(expected) {
-            assert!((got - expected).abs() < 1e-12, "{:?}", got);
+            assert!((got - expected).abs() < 1e-12, "{got:?}");
         }
     }
 

@@ -142,12 +142,12 @@ fn linear(x: &[usize], weight: &[usize], bias: Option<&[usize]>) -> Result<Vec<u
 
 fn mat_mul(a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
     let reason = || Error::Shape(format!("no product of {a:?} and {b:?}"));
-    let ([.., m, k], [.., l, n]) = (a, b) else { return Err(reason()) };
-    if k != l {
+    let ([.., rows, inner], [.., own, columns]) = (a, b) else { return Err(reason()) };
+    if inner != own {
         return Err(reason());
     }
     let mut shape = broadcast(&a[..a.len() - 2], &b[..b.len() - 2])?;
-    shape.extend([*m, *n]);
+    shape.extend([*rows, *columns]);
     Ok(shape)
 }
 

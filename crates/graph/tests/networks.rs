@@ -1,5 +1,5 @@
 //! Third-party networks load, and give the results that others stored for them.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 mod common;
 
 use burn::prelude::*;

@@ -68,14 +68,16 @@ impl Network {
         let mut arrays = Vec::with_capacity(self.constants.len());
         for (constant, array) in self.constants.iter().zip(self.graph().constants()) {
             let values = host::floats(constant.val())?;
-            let same = values.iter().zip(array.values()).all(|(&now, &then)| now == then as f32);
+            let same = values
+                .iter()
+                .zip(array.values())
+                .all(|(now, &then)| now.to_bits() == (then as f32).to_bits());
             // What was not trained stays as exact as it was.
-            let array = match same {
-                true => array.clone(),
-                false => {
-                    let values = values.into_iter().map(f64::from).collect();
-                    Array::new(array.shape().to_vec(), values)?
-                }
+            let array = if same {
+                array.clone()
+            } else {
+                let values = values.into_iter().map(f64::from).collect();
+                Array::new(array.shape().to_vec(), values)?
             };
             arrays.push(array);
         }
@@ -126,7 +128,7 @@ impl Network {
         let more = |index: usize| (node.operands.len() > index).then(|| operand(index));
         let shape = &node.shape;
         match &node.op {
-            Op::Input => x.values,
+            Op::Input | Op::Reshape => x.values,
             Op::Unary(function) => elementwise::unary(*function, x.values),
             Op::Binary(function) => {
                 let exponent = graph.constant(node.operands[1]);
@@ -157,7 +159,6 @@ impl Network {
             Op::LogSoftmax { axis } => {
                 shapes::along(&x, *axis, |x| burn::tensor::activation::log_softmax(x, 2))
             }
-            Op::Reshape => x.values,
             Op::Transpose { axes } => shapes::transpose(&x, axes),
             Op::Slice { axis, start, end } => {
                 shapes::along(&x, *axis, |x| x.narrow(2, *start, end - start))

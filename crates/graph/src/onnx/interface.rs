@@ -68,12 +68,11 @@ pub(super) fn input<'a>(graph: &'a GraphProto, wanted: Option<&str>) -> Result<I
         Some((Some(batch), rest)) => (Batch::Fixed(*batch), rest),
     };
     let shape: Option<Vec<usize>> = own.iter().copied().collect();
-    match shape {
-        Some(shape) => Ok(Input { name, shape, batch }),
-        None => {
-            let expected = "all lengths known but the first: export with a fixed input size";
-            Err(fault(expected, format!("`{name}` of shape {}", text())))
-        }
+    if let Some(shape) = shape {
+        Ok(Input { name, shape, batch })
+    } else {
+        let expected = "all lengths known but the first: export with a fixed input size";
+        Err(fault(expected, format!("`{name}` of shape {}", text())))
     }
 }
 

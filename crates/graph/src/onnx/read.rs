@@ -1,4 +1,5 @@
 //! Reads a file: bytes, messages, a graph.
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -148,7 +149,6 @@ fn digest(file: &[u8], graph: &super::proto::GraphProto, folder: Option<&Path>) 
             hash.update(value.to_le_bytes());
         }
     }
-    use std::fmt::Write;
     Ok(hash.finalize().iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");

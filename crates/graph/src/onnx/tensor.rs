@@ -31,7 +31,7 @@ pub(super) fn read(tensor: &TensorProto, folder: Option<&Path>) -> Result<Typed>
         width(element).ok_or_else(|| Error::format(&at, "numbers", element::name(element)))?;
     let external;
     let raw = if tensor.data_location == Some(1) {
-        let bytes = count.checked_mul(width).unwrap_or(usize::MAX);
+        let bytes = count.saturating_mul(width);
         external = outside(tensor, folder, bytes, &at)?;
         Some(external.as_slice())
     } else {
@@ -56,7 +56,10 @@ pub(super) fn read(tensor: &TensorProto, folder: Option<&Path>) -> Result<Typed>
 
 /// Bytes of a value in `raw_data`.
 fn width(kind: i32) -> Option<usize> {
-    use element::*;
+    use element::{
+        BFLOAT16, BOOL, DOUBLE, FLOAT, FLOAT16, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32,
+        UINT64,
+    };
     match kind {
         UINT8 | INT8 | BOOL => Some(1),
         UINT16 | INT16 | FLOAT16 | BFLOAT16 => Some(2),

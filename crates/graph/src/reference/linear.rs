@@ -33,7 +33,7 @@ fn accumulate(row: &[f64], matrix: &[f64], result: &mut [f64]) {
 
 /// The product over the last two axes, broadcast over the others.
 pub(super) fn mat_mul(a: &Array, b: &Array, shape: &[usize]) -> Result<Array> {
-    let (&[.., m, k], &[.., _, n]) = (a.shape(), b.shape()) else {
+    let (&[.., rows, inner], &[.., _, columns]) = (a.shape(), b.shape()) else {
         return Array::full(shape, 0.0);
     };
     let outer = &shape[..shape.len() - 2];
@@ -41,16 +41,18 @@ pub(super) fn mat_mul(a: &Array, b: &Array, shape: &[usize]) -> Result<Array> {
     let right = broadcast_strides(&b.shape()[..b.shape().len() - 2], outer);
     let mut values = vec![0.0; checked(shape)?];
     let mut index = vec![0; outer.len()];
-    for (batch, result) in values.chunks_exact_mut((m * n).max(1)).enumerate() {
+    for (batch, result) in values.chunks_exact_mut((rows * columns).max(1)).enumerate() {
         if batch > 0 {
             advance(&mut index, outer);
         }
         let dot = |strides: &[usize]| -> usize {
             index.iter().zip(strides).map(|(index, stride)| index * stride).sum()
         };
-        let a = &a.values()[dot(&left) * m * k..][..m * k];
-        let b = &b.values()[dot(&right) * k * n..][..k * n];
-        for (row, result) in a.chunks_exact(k.max(1)).zip(result.chunks_exact_mut(n.max(1))) {
+        let a = &a.values()[dot(&left) * rows * inner..][..rows * inner];
+        let b = &b.values()[dot(&right) * inner * columns..][..inner * columns];
+        for (row, result) in
+            a.chunks_exact(inner.max(1)).zip(result.chunks_exact_mut(columns.max(1)))
+        {
             accumulate(row, b, result);
         }
     }

@@ -115,7 +115,7 @@ fn choose(_: &mut Importer, call: &Call<'_>) -> Imported {
     let shape = broadcast(&broadcast(chosen.shape(), yes.shape())?, no.shape())?;
     let [chosen, yes, no] = [spread(chosen, &shape)?, spread(yes, &shape)?, spread(no, &shape)?];
     let pick = |at: usize| {
-        if chosen.values()[at] != 0.0 { yes.values()[at] } else { no.values()[at] }
+        if chosen.values()[at] == 0.0 { no.values()[at] } else { yes.values()[at] }
     };
     let array = Array::from_fn(&shape, pick)?;
     let Value::Constant { element, .. } = call.operand(1)? else { return refuse("no constant") };

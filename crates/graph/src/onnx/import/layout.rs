@@ -83,7 +83,7 @@ fn reshape(importer: &mut Importer, call: &Call<'_>) -> Imported {
     }
     let shape: Vec<usize> =
         shape.into_iter().map(|length| length.unwrap_or(total / known.max(1))).collect();
-    one(importer.to_shape(call, x, &shape)?)
+    one(importer.with_shape(call, x, &shape)?)
 }
 
 fn flatten(importer: &mut Importer, call: &Call<'_>) -> Imported {
@@ -92,7 +92,7 @@ fn flatten(importer: &mut Importer, call: &Call<'_>) -> Imported {
     let axis = call.int("axis", 1);
     let axis = if axis == full.len() as i64 { full.len() } else { normal(axis, full.len())? };
     let sides = [&full[..axis], &full[axis..]].map(|sides| product(sides).unwrap_or(usize::MAX));
-    one(importer.to_shape(call, x, &sides)?)
+    one(importer.with_shape(call, x, &sides)?)
 }
 
 fn squeeze(importer: &mut Importer, call: &Call<'_>) -> Imported {
@@ -111,7 +111,7 @@ fn squeeze(importer: &mut Importer, call: &Call<'_>) -> Imported {
     }
     let kept = full.iter().enumerate().filter(|(axis, _)| !axes.contains(axis));
     let shape: Vec<usize> = kept.map(|(_, &length)| length).collect();
-    one(importer.to_shape(call, x, &shape)?)
+    one(importer.with_shape(call, x, &shape)?)
 }
 
 fn unsqueeze(importer: &mut Importer, call: &Call<'_>) -> Imported {
@@ -132,7 +132,7 @@ fn unsqueeze(importer: &mut Importer, call: &Call<'_>) -> Imported {
         }
         shape.insert(axis, 1);
     }
-    one(importer.to_shape(call, x, &shape)?)
+    one(importer.with_shape(call, x, &shape)?)
 }
 
 fn transpose(importer: &mut Importer, call: &Call<'_>) -> Imported {
@@ -177,9 +177,9 @@ fn depth_to_space(importer: &mut Importer, call: &Call<'_>) -> Imported {
     };
     let [a, b, c] = split;
     let batch = importer.batch;
-    let parts = importer.to_shape(call, &x, &[batch, a, b, c, height, width])?;
+    let parts = importer.with_shape(call, &x, &[batch, a, b, c, height, width])?;
     let moved = importer.permuted(call, &parts, &order)?;
-    one(importer.to_shape(call, &moved, &[batch, depth, height * block, width * block])?)
+    one(importer.with_shape(call, &moved, &[batch, depth, height * block, width * block])?)
 }
 
 fn space_to_depth(importer: &mut Importer, call: &Call<'_>) -> Imported {
@@ -188,9 +188,9 @@ fn space_to_depth(importer: &mut Importer, call: &Call<'_>) -> Imported {
         return refuse(format!("{height} by {width} in blocks of {block} by {block}"));
     }
     let (batch, [height, width]) = (importer.batch, [height / block, width / block]);
-    let parts = importer.to_shape(call, &x, &[batch, channels, height, block, width, block])?;
+    let parts = importer.with_shape(call, &x, &[batch, channels, height, block, width, block])?;
     let moved = importer.permuted(call, &parts, &[0, 3, 5, 1, 2, 4])?;
-    one(importer.to_shape(call, &moved, &[batch, channels * block * block, height, width])?)
+    one(importer.with_shape(call, &moved, &[batch, channels * block * block, height, width])?)
 }
 
 fn blocks(importer: &Importer, call: &Call<'_>) -> Imported<(Value, usize, [usize; 3])> {
@@ -206,7 +206,7 @@ fn blocks(importer: &Importer, call: &Call<'_>) -> Imported<(Value, usize, [usiz
 
 impl Importer {
     /// A value in an ONNX shape: the batch must stay the first axis.
-    fn to_shape(&mut self, call: &Call<'_>, x: &Value, shape: &[usize]) -> Imported<Value> {
+    fn with_shape(&mut self, call: &Call<'_>, x: &Value, shape: &[usize]) -> Imported<Value> {
         let Value::Sample { operand, batched } = x else {
             return self.shaped(call, Op::Reshape, x, shape.to_vec());
         };

@@ -121,6 +121,14 @@ pub(super) fn import(source: &Source<'_>) -> Result<Graph> {
     }
 }
 
+/// How far the walk through a node has come.
+#[derive(Clone, Copy, PartialEq)]
+enum Mark {
+    New,
+    Open,
+    Done,
+}
+
 /// The nodes that the output needs, each after those it needs.
 fn sorted<'a>(source: &Source<'a>) -> Result<Vec<&'a NodeProto>> {
     let nodes = &source.graph.node;
@@ -132,12 +140,6 @@ fn sorted<'a>(source: &Source<'a>) -> Result<Vec<&'a NodeProto>> {
                 return Err(Error::format("nodes", expected, format!("two of `{output}`")));
             }
         }
-    }
-    #[derive(Clone, Copy, PartialEq)]
-    enum Mark {
-        New,
-        Open,
-        Done,
     }
     let mut marks = vec![Mark::New; nodes.len()];
     let mut order = Vec::new();
@@ -181,9 +183,10 @@ fn check_operators(nodes: &[&NodeProto]) -> Result<()> {
         if own && handler(operator).is_some() {
             continue;
         }
-        let (operator, reason) = match own {
-            true => (operator.to_owned(), "no such operator is understood"),
-            false => (format!("{domain}.{operator}"), "only ONNX's own operators are understood"),
+        let (operator, reason) = if own {
+            (operator.to_owned(), "no such operator is understood")
+        } else {
+            (format!("{domain}.{operator}"), "only ONNX's own operators are understood")
         };
         let reason = hint(&operator, reason);
         unknown.push(Unsupported { node: name(node), operator, reason });
@@ -252,7 +255,7 @@ impl Importer {
             Vec::new()
         });
         results.reverse();
-        for output in node.output.iter() {
+        for output in &node.output {
             let value = results.pop().unwrap_or(Value::Unknown);
             if !output.is_empty() {
                 values.insert(output, value);
@@ -380,6 +383,7 @@ fn normal(axis: i64, rank: usize) -> Imported<usize> {
 }
 
 /// One result.
+#[expect(clippy::unnecessary_wraps, reason = "the last line of most handlers")]
 fn one(value: Value) -> Imported {
     Ok(vec![value])
 }

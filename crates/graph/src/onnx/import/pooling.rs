@@ -45,10 +45,10 @@ fn average(importer: &mut Importer, call: &Call<'_>) -> Imported {
     let size: usize = window.kernel.iter().product();
     let shape: Vec<usize> = std::iter::once(1).chain(counts.iter().map(Vec::len)).collect();
     let correction = Array::from_fn(&shape, |place| {
-        let (mut place, mut inside) = (place, 1.0);
+        let (mut rest, mut inside) = (place, 1.0);
         for counts in counts.iter().rev() {
-            inside *= counts[place % counts.len()];
-            place /= counts.len();
+            inside *= counts[rest % counts.len()];
+            rest /= counts.len();
         }
         size as f64 / inside
     })?;
@@ -64,8 +64,8 @@ fn count(window: &Window, axis: usize, plane: &[usize], (from, to): (usize, usiz
     let windows = window.count(axis, plane[axis]).unwrap_or(0);
     (0..windows)
         .map(|at| {
-            let place = |tap: usize| at * window.stride[axis] + tap * window.dilation[axis];
-            let inside = |tap: &usize| (from..to).contains(&place(*tap));
+            let of = |tap: usize| at * window.stride[axis] + tap * window.dilation[axis];
+            let inside = |tap: &usize| (from..to).contains(&of(*tap));
             (0..window.kernel[axis]).filter(inside).count().max(1) as f64
         })
         .collect()

@@ -30,10 +30,9 @@ impl Coordinates {
     fn place(self, at: usize, [from, to]: [usize; 2], scale: f64) -> f64 {
         let at = at as f64;
         match self {
-            Coordinates::PytorchHalfPixel if to == 1 => 0.0,
+            Coordinates::PytorchHalfPixel | Coordinates::AlignCorners if to == 1 => 0.0,
             Coordinates::HalfPixel | Coordinates::PytorchHalfPixel => (at + 0.5) / scale - 0.5,
             Coordinates::Asymmetric => at / scale,
-            Coordinates::AlignCorners if to == 1 => 0.0,
             Coordinates::AlignCorners => at * (from as f64 - 1.0) / (to as f64 - 1.0),
         }
     }
@@ -94,17 +93,17 @@ impl Importer {
     ) -> Imported {
         let mut x = call.operand(0)?.clone();
         let full = self.full_shape(&x)?;
-        let axes: Vec<i64> = match call.ints("axes") {
+        let numbers: Vec<i64> = match call.ints("axes") {
             Some(axes) => axes.to_vec(),
             None => (0..full.len() as i64).collect(),
         };
         let given = match &lengths {
             Lengths::Scales(list) | Lengths::Sizes(list) => list,
         };
-        if given.len() != axes.len() {
-            return refuse(format!("{} lengths for {} axes", given.len(), axes.len()));
+        if given.len() != numbers.len() {
+            return refuse(format!("{} lengths for {} axes", given.len(), numbers.len()));
         }
-        for (&number, &given) in axes.iter().zip(given) {
+        for (&number, &given) in numbers.iter().zip(given) {
             let from = full[super::normal(number, full.len())?];
             let (to, scale) = match &lengths {
                 Lengths::Scales(_) => ((from as f64 * given).floor(), given),
@@ -148,11 +147,11 @@ impl Importer {
         if axis == last {
             return self.apply(call, Op::Linear, x, vec![matrix.clone()]);
         }
-        let mut axes: Vec<usize> = (0..rank).collect();
-        axes.swap(axis, last);
-        let turned = self.apply(call, Op::Transpose { axes: axes.clone() }, x, Vec::new())?;
+        let mut order: Vec<usize> = (0..rank).collect();
+        order.swap(axis, last);
+        let turned = self.apply(call, Op::Transpose { axes: order.clone() }, x, Vec::new())?;
         let product = self.apply(call, Op::Linear, &turned, vec![matrix.clone()])?;
-        self.apply(call, Op::Transpose { axes }, &product, Vec::new())
+        self.apply(call, Op::Transpose { axes: order }, &product, Vec::new())
     }
 }
 

@@ -37,21 +37,21 @@ fn slice(importer: &mut Importer, call: &Call<'_>) -> Imported {
     };
     let (starts, ends) = (given("starts", 1)?, given("ends", 2)?);
     let (Some(starts), Some(ends)) = (starts, ends) else { return refuse("no starts or ends") };
-    let axes = given("axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
+    let numbers = given("axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
     let steps = call.optional_integers(4)?.unwrap_or_else(|| vec![1; starts.len()]);
-    if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
+    if [ends.len(), numbers.len(), steps.len()] != [starts.len(); 3] {
         return refuse("starts, ends, axes and steps differ in number");
     }
     for part in 0..starts.len() {
         let rank = importer.full_shape(&x)?.len();
-        let place = normal(axes[part], rank)?;
+        let place = normal(numbers[part], rank)?;
         let length = importer.full_shape(&x)?[place] as i64;
         let indices = places(length, [starts[part], ends[part], steps[part]])?;
         if indices.len() == length as usize && steps[part] == 1 {
             // All of an axis, the batch perhaps.
             continue;
         }
-        let axis = importer.axis(&x, axes[part])?;
+        let axis = importer.axis(&x, numbers[part])?;
         let (Some(&first), Some(&last)) = (indices.first(), indices.last()) else {
             if let Value::Constant { array, element } = &x {
                 // An empty list of lengths is a legal part of a shape.
@@ -110,9 +110,10 @@ fn concat(importer: &mut Importer, call: &Call<'_>) -> Imported {
         let Some(Value::Constant { element, .. }) = values.first() else {
             return refuse("no operand");
         };
-        let array = match filled.is_empty() {
-            true => arrays[0].clone(),
-            false => super::fold(&Op::Concat { axis }, &filled)?,
+        let array = if filled.is_empty() {
+            arrays[0].clone()
+        } else {
+            super::fold(&Op::Concat { axis }, &filled)?
         };
         return one(Value::Constant { array, element: *element });
     };
@@ -143,15 +144,14 @@ fn split(importer: &mut Importer, call: &Call<'_>) -> Imported {
         Some(lengths) => Some(lengths.to_vec()),
         None => call.optional_integers(1)?,
     };
-    let lengths: Vec<usize> = match given {
-        Some(lengths) => lengths
+    let lengths: Vec<usize> = if let Some(lengths) = given {
+        lengths
             .iter()
             .map(|&length| usize::try_from(length).map_err(|_| Reason("a length below 0".into())))
-            .collect::<Imported<_>>()?,
-        None => {
-            let part = length.div_ceil(parts);
-            (0..parts).map(|at| part.min(length.saturating_sub(at * part))).collect()
-        }
+            .collect::<Imported<_>>()?
+    } else {
+        let part = length.div_ceil(parts);
+        (0..parts).map(|at| part.min(length.saturating_sub(at * part))).collect()
     };
     if lengths.iter().sum::<usize>() != length || lengths.contains(&0) {
         return refuse(format!("an axis of {length} in parts of {lengths:?}"));
@@ -175,20 +175,20 @@ fn pad(importer: &mut Importer, call: &Call<'_>) -> Imported {
         let value = call.optional_constant(2)?.and_then(|array| array.values().first().copied());
         (call.optional_integers(1)?, value.unwrap_or(0.0))
     };
-    let axes = call.optional_integers(3)?.unwrap_or_else(|| (0..rank as i64).collect());
+    let numbers = call.optional_integers(3)?.unwrap_or_else(|| (0..rank as i64).collect());
     let sides = sides.unwrap_or_default();
-    if sides.len() != 2 * axes.len() {
-        return refuse(format!("{} paddings for {} axes", sides.len(), axes.len()));
+    if sides.len() != 2 * numbers.len() {
+        return refuse(format!("{} paddings for {} axes", sides.len(), numbers.len()));
     }
     let mode = call.text("mode", "constant")?;
     let mut x = x.clone();
     let mut constant = vec![(0_usize, 0_usize); shape_of(importer, &x)?.len()];
-    for (place, &axis) in axes.iter().enumerate() {
-        let (before, after) = (sides[place], sides[axes.len() + place]);
+    for (place, &number) in numbers.iter().enumerate() {
+        let (before, after) = (sides[place], sides[numbers.len() + place]);
         if (before, after) == (0, 0) {
             continue;
         }
-        let axis = importer.axis(&x, axis)?;
+        let axis = importer.axis(&x, number)?;
         let length = shape_of(importer, &x)?[axis];
         if mode == "constant" && before >= 0 && after >= 0 {
             constant[axis] = (before as usize, after as usize);
