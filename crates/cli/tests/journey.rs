@@ -128,9 +128,12 @@ fn a_run_prints_its_table_and_leaves_rows_samples_pictures_and_a_report() {
     for row in &rows {
         assert_eq!((&row["seed"], &row["schema"]), (&Value::from(3), &Value::from(1)), "{row}");
     }
-    let samples = lines(&world.read("run/samples.jsonl"));
+    let samples = lines(&world.read("run/measurements.jsonl"));
     assert_eq!(samples.len(), 2 * (60 * (1 + 3 * 3) + 20));
     worst_cases_are_unions(&rows, &samples);
+    let worst: Vec<Value> =
+        samples.iter().filter(|sample| sample["attack"] == "worst-case").cloned().collect();
+    assert_eq!(lines(&world.read("run/samples.jsonl")), worst);
     assert!(world.read("run/report.html").contains("A small experiment"));
     let pictures = files(&world, "pictures");
     for name in ["robust-accuracy-linf.svg", "transfer-l2.png", "certified-accuracy.svg"] {
@@ -139,12 +142,12 @@ fn a_run_prints_its_table_and_leaves_rows_samples_pictures_and_a_report() {
     assert!(pictures.keys().any(|name| name.starts_with("examples-plain")));
 
     // Once more: nothing is measured, nothing changes.
-    let before = (world.read("run/rows.jsonl"), world.read("run/samples.jsonl"));
+    let before = (world.read("run/rows.jsonl"), world.read("run/measurements.jsonl"));
     let begin = Instant::now();
     let again = world.duress(RUN).succeeded();
     assert!(begin.elapsed() < Duration::from_secs(10));
     assert_eq!(again.stdout, said.stdout);
-    assert!(before == (world.read("run/rows.jsonl"), world.read("run/samples.jsonl")));
+    assert!(before == (world.read("run/rows.jsonl"), world.read("run/measurements.jsonl")));
     let report = world.read("run/report.html");
     world.duress("report run").succeeded();
     assert!(report == world.read("run/report.html"));
@@ -207,15 +210,15 @@ fn a_killed_run_goes_on_and_ends_as_if_undisturbed() {
     same(&killed, &undisturbed);
 
     // A line cut in the middle of the samples, long after the end.
-    let samples = killed.read("run/samples.jsonl");
-    killed.file("run/samples.jsonl", samples.clone() + &samples[..100]);
+    let samples = killed.read("run/measurements.jsonl");
+    killed.file("run/measurements.jsonl", samples.clone() + &samples[..100]);
     killed.duress(RUN).succeeded();
-    assert_eq!(killed.read("run/samples.jsonl"), samples);
+    assert_eq!(killed.read("run/measurements.jsonl"), samples);
 }
 
 fn same(one: &World, other: &World) {
     assert_eq!(rows(one), rows(other));
-    assert_eq!(one.read("run/samples.jsonl"), other.read("run/samples.jsonl"));
+    assert_eq!(one.read("run/measurements.jsonl"), other.read("run/measurements.jsonl"));
     assert!(files(one, "adversarial") == files(other, "adversarial"));
 }
 

@@ -1,4 +1,4 @@
-//! What a run writes: one row a measurement, one line a sample.
+//! What a run writes: one row a measurement, one line a sample of it.
 mod fault;
 
 use std::collections::BTreeMap;
@@ -152,7 +152,7 @@ pub enum Measured {
     },
 }
 
-/// One line of `samples.jsonl`.
+/// One line of `measurements.jsonl`; those of worst cases stand in `samples.jsonl` too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SampleRow {
     /// Key of the [`Row`] it belongs to.

@@ -10,6 +10,7 @@ pub mod atomic;
 mod card;
 mod decorators;
 mod error;
+mod graph;
 mod initialization;
 
 mod model;
@@ -21,8 +22,8 @@ mod weights;
 
 pub use card::{Accuracy, Card, SCHEMA};
 pub use decorators::{Averaged, Ensemble, Normalized, Quantized, Vote};
-pub use error::{Error, Result, WeightFault};
 pub use duress_graph::max_pool2d;
+pub use error::{Error, Result, WeightFault};
 pub use model::Model;
 pub use network::{
     ARCHITECTURES, Architecture, BasicBlock, Body, Entry, LeNet, Mlp, Network, PreActivationBlock,

@@ -3,8 +3,7 @@ use std::time::Instant;
 
 use burn::prelude::*;
 use duress_core::{
-    Attack, Goal, GradientOracle, Norm, Oracle, Problem, Progress, Reach, Sample, Stage, Status,
-    Threat, host, run,
+    Attack, Goal, Norm, Oracle, Problem, Progress, Reach, Sample, Stage, Status, Threat, host, run,
 };
 
 use super::build::BATCH;
@@ -129,8 +128,7 @@ impl Runner<'_> {
         let rows = Tensor::from_data(TensorData::new(values, shape), passes.device());
         let goal = Goal::Untargeted(positions.iter().map(|&at| test.label(at)).collect());
         let ids = positions.iter().map(|&position| test.ids()[position]).collect();
-        let attempt = |own: &dyn GradientOracle, judge: Option<&dyn GradientOracle>| {
-            let oracle = Oracle::Gradients(own);
+        let attempt = |oracle: Oracle<'_>, judge: Option<Oracle<'_>>| {
             let problem = match question {
                 Question::Within(epsilon) => {
                     Problem::new(oracle, rows, goal, Threat::new(norm, epsilon)?)
@@ -143,7 +141,7 @@ impl Runner<'_> {
                 .with_budget(plan.budget)
                 .with_progress(phase);
             match judge {
-                Some(judge) => run(attack, &problem.judged_by(Oracle::Gradients(judge))),
+                Some(judge) => run(attack, &problem.judged_by(judge)),
                 None => run(attack, &problem),
             }
         };

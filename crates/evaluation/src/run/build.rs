@@ -1,13 +1,11 @@
 //! Makes the models of an experiment, and measures them without an adversary.
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use burn::prelude::*;
 use duress_attacks::Pgd;
-use duress_core::{
-    Classifier, Cut, GradientOracle, Norm, Surrogate, Threat, WhiteBox, predictions,
-};
+use duress_core::{Classifier, Norm, Oracle, Passes, Threat, predictions};
 use duress_datasets::Dataset;
 use duress_defenses::{RobustnessWatch, TrainingDefense};
 use duress_models::train::{EpochReport, Metric, Run, Watch};
@@ -19,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::lines::write_whole;
+use super::subject::Subject;
 use super::{Cost, Journal, Runner};
 use crate::experiment::{ModelPlan, Source};
 use crate::row::{Measured, SampleRow};
@@ -28,11 +27,7 @@ use crate::{Error, Result, hexadecimal};
 pub(super) struct Built {
     pub(super) name: String,
     pub(super) digest: String,
-    pub(super) classifier: Arc<dyn Classifier>,
-    /// What an adversary differentiates where the classifier itself has no gradient of use.
-    stand_in: Option<Arc<dyn Classifier>>,
-    /// How passes cut batches of the classifier and of the stand-in, found at the first oracle.
-    cuts: OnceLock<[Cut; 2]>,
+    subject: Subject,
     /// Prediction at each test sample.
     pub(super) predicted: Vec<usize>,
     training: Training,
@@ -48,21 +43,27 @@ struct Training {
 }
 
 impl Built {
-    /// Runs `work` with the best gradient access an adversary has.
-    pub(super) fn with_oracle<T>(
-        &self,
-        passes: &duress_core::Passes,
-        work: impl FnOnce(&dyn GradientOracle) -> T,
-    ) -> T {
-        let own = self.classifier.as_ref();
-        let stand_in = self.stand_in.as_deref();
-        let [cut, other] = *self.cuts.get_or_init(|| {
-            [passes.cut_for(own), stand_in.map_or(Cut::FULL, |model| passes.cut_for(model))]
-        });
-        let own = WhiteBox::with_cut(own, passes, cut);
-        match stand_in {
-            None => work(&own),
-            Some(model) => work(&Surrogate::of(own, WhiteBox::with_cut(model, passes, other))),
+    /// Runs `work` with the best access an adversary has.
+    pub(super) fn with_oracle<T>(&self, passes: &Passes, work: impl FnOnce(Oracle<'_>) -> T) -> T {
+        self.subject.with_oracle(passes, work)
+    }
+
+    /// What there is to attack.
+    pub(super) fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The model, where it is in this process.
+    ///
+    /// # Errors
+    /// [`Error::Experiment`] saying who needs it.
+    pub(super) fn classifier(&self, who: &str) -> Result<&Arc<dyn Classifier>> {
+        match &self.subject {
+            Subject::Local { classifier, .. } => Ok(classifier),
+            _ => Err(Error::Experiment {
+                path: PathBuf::from(&self.name),
+                reason: format!("{who} needs a model in this process, and this one is a service"),
+            }),
         }
     }
 }
@@ -97,8 +98,8 @@ impl Runner<'_> {
         let test = &self.data.test;
         let passes = self.context.passes;
         for batch in test.batches(BATCH) {
-            let logits = passes.logits(built.classifier.as_ref(), batch.rows(passes.device()))?;
-            built.predicted.extend(predictions(logits)?.into_iter().map(|(class, _)| class));
+            let rows = batch.rows(passes.device());
+            built.predicted.extend(built.subject.classes_of(passes, rows)?);
         }
         cost.forwards = test.len() as u64;
         let key = format!("{}/clean", built.name);
@@ -159,20 +160,21 @@ impl Runner<'_> {
                 reason: format!("[[model]] `{}`: no model `{name}` before it", plan.name),
             })
         };
-        let built = |digest, classifier, stand_in, training| Built {
+        let built = |digest, subject, training| Built {
             name: plan.name.clone(),
             digest,
-            classifier,
-            stand_in,
-            cuts: OnceLock::new(),
+            subject,
             predicted: Vec::new(),
             training,
+        };
+        let local = |digest, classifier, stand_in, training| {
+            built(digest, Subject::local(classifier, stand_in), training)
         };
         match &plan.source {
             Source::Trained { architecture, recipe, defense } => {
                 let (model, training, _) =
                     self.train(plan, architecture, recipe, defense.as_deref())?;
-                Ok(built(model.digest()?, Arc::new(model), None, training))
+                Ok(local(model.digest()?, Arc::new(model), None, training))
             }
             Source::Loaded { path } => {
                 let model = Model::load(path, self.context.passes.device())?;
@@ -182,20 +184,22 @@ impl Runner<'_> {
                     parameters: model.card().architecture.parameters(&domain, classes)?,
                     ..Training::default()
                 };
-                Ok(built(model.digest()?, Arc::new(model), None, training))
+                Ok(local(model.digest()?, Arc::new(model), None, training))
             }
             Source::Wrapped { base, transformation } => {
                 let base = find(base)?;
-                let classifier = transformation.wrap(Arc::clone(&base.classifier))?;
+                let classifier =
+                    transformation.wrap(Arc::clone(base.classifier("a transformation")?))?;
                 let digest = digest(&[&base.digest, plan.defense, &plan.config.to_string()]);
-                Ok(built(digest, Arc::from(classifier), None, Training::default()))
+                Ok(local(digest, Arc::from(classifier), None, Training::default()))
             }
             Source::Voting { members, ensemble } => {
                 let members: Vec<&Built> = members.iter().map(find).collect::<Result<_>>()?;
-                let boxed = |member: &&Built| -> Box<dyn Classifier> {
-                    Box::new(Arc::clone(&member.classifier))
+                let boxed = |member: &&Built| -> Result<Box<dyn Classifier>> {
+                    Ok(Box::new(Arc::clone(member.classifier("an ensemble")?)))
                 };
-                let voting = Arc::new(ensemble.combine(members.iter().map(boxed).collect())?);
+                let boxed = members.iter().map(boxed).collect::<Result<_>>()?;
+                let voting = Arc::new(ensemble.combine(boxed)?);
                 let config = plan.config.to_string();
                 let mut parts = vec![plan.defense, &config];
                 parts.extend(members.iter().map(|member| member.digest.as_str()));
@@ -204,7 +208,7 @@ impl Runner<'_> {
                 } else {
                     None
                 };
-                Ok(built(digest(&parts), voting, stand_in, Training::default()))
+                Ok(local(digest(&parts), voting, stand_in, Training::default()))
             }
         }
     }

@@ -35,6 +35,7 @@ impl Runner<'_> {
         let count = plan.samples.map_or(test.len(), |samples| samples.min(test.len()));
         let observer = self.context.observer;
         observer.begin(&format!("{}: {}", model.name, plan.name), count as u64);
+        let classifier = model.classifier("a certifier")?;
         let mut lines = Vec::with_capacity(count);
         let mut certificates = Vec::with_capacity(count);
         let (mut abstained, mut failure_probability) = (0, 0.0_f64);
@@ -42,7 +43,7 @@ impl Runner<'_> {
             let row = test.rows(index..index + 1, passes.device());
             let sample = (self.experiment.seed, test.ids()[index]);
             let certificate =
-                plan.certifier.certify(model.classifier.as_ref(), passes, row, sample, observer)?;
+                plan.certifier.certify(classifier.as_ref(), passes, row, sample, observer)?;
             let label = test.label(index);
             let correct = certificate.prediction == Some(label);
             abstained += u64::from(certificate.prediction.is_none());

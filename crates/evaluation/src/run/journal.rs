@@ -11,7 +11,7 @@ use duress_core::Domain;
 use serde::{Deserialize, Serialize};
 
 use super::lines::{jsonl, keep, parse, read_lines, write_whole};
-use crate::row::{Row, SampleRow};
+use crate::row::{Measured, Row, SampleRow};
 use crate::{Error, Result};
 
 /// What must be the same for a run to go on.
@@ -55,6 +55,7 @@ pub struct Journal {
 const IDENTITY: &str = "run.json";
 const LOCK: &str = ".lock";
 const ROWS: &str = "rows.jsonl";
+const MEASUREMENTS: &str = "measurements.jsonl";
 const SAMPLES: &str = "samples.jsonl";
 
 impl Journal {
@@ -91,7 +92,7 @@ impl Journal {
         keep(&rows, |_: &Row| true)?;
         let rows = read_rows(&rows)?;
         let keys: HashSet<String> = rows.iter().map(|row| row.key.clone()).collect();
-        keep(&folder.join(SAMPLES), |sample: &SampleRow| keys.contains(&sample.key))?;
+        keep(&folder.join(MEASUREMENTS), |sample: &SampleRow| keys.contains(&sample.key))?;
         Ok(Self { folder: folder.to_owned(), identity: stored, rows, keys, _lock: Some(lock) })
     }
 
@@ -125,12 +126,12 @@ impl Journal {
         &self.rows
     }
 
-    /// The lines of the samples so far.
+    /// The lines of all measurements of samples so far.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Rows`].
     pub fn samples(&self) -> Result<Vec<SampleRow>> {
-        read_lines(&self.folder.join(SAMPLES))
+        read_lines(&self.folder.join(MEASUREMENTS))
     }
 
     pub(super) fn into_rows(self) -> Vec<Row> {
@@ -154,11 +155,26 @@ impl Journal {
         if let Some(reason) = row.fault().or_else(|| samples.iter().find_map(SampleRow::fault)) {
             return Err(Error::Measurement { key: row.key, reason });
         }
-        self.add(SAMPLES, samples)?;
+        self.add(MEASUREMENTS, samples)?;
         self.add(ROWS, std::slice::from_ref(&row))?;
         self.keys.insert(row.key.clone());
         self.rows.push(row);
         Ok(())
+    }
+
+    /// Writes what the run found of each sample: the worst case at each radius, or, where nothing
+    /// was attacked, the sample as it is.
+    pub(super) fn write_samples(&self) -> Result<()> {
+        let worst = |row: &&Row| matches!(row.measured, Measured::WorstCase { .. });
+        let clean = |row: &&Row| matches!(row.measured, Measured::Clean { .. });
+        let mut keys: HashSet<&str> =
+            self.rows.iter().filter(worst).map(|row| row.key.as_str()).collect();
+        if keys.is_empty() {
+            keys = self.rows.iter().filter(clean).map(|row| row.key.as_str()).collect();
+        }
+        let mut lines = self.samples()?;
+        lines.retain(|line| keys.contains(line.key.as_str()));
+        write_whole(&self.folder.join(SAMPLES), jsonl(&lines)?.as_bytes())
     }
 
     fn add<T: Serialize>(&self, name: &str, lines: &[T]) -> Result<()> {
@@ -219,7 +235,7 @@ fn clear(folder: &Path) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path)(error)),
         _ => Ok(()),
     };
-    for name in [ROWS, SAMPLES, "report.html"] {
+    for name in [ROWS, MEASUREMENTS, SAMPLES, "report.html"] {
         let path = folder.join(name);
         gone(&path, fs::remove_file(&path))?;
     }

@@ -9,6 +9,7 @@ mod lines;
 mod parts;
 mod phase;
 mod preflight;
+mod subject;
 mod transfer;
 
 use std::path::PathBuf;
@@ -116,6 +117,7 @@ pub fn run(experiment: &Experiment, context: &Context<'_>) -> Result<Summary> {
     if experiment.transfer {
         runner.transfer(&models, &mut journal)?;
     }
+    journal.write_samples()?;
     let checks = self_checks(journal.rows());
     Ok(Summary { rows: journal.into_rows(), checks })
 }

@@ -2,7 +2,6 @@
 use std::path::{Path, PathBuf};
 
 use burn::prelude::*;
-use duress_core::predictions;
 use duress_datasets::Dataset;
 use safetensors::{
     SafeTensors,
@@ -111,8 +110,8 @@ impl Runner<'_> {
                         let count = rows.len() / features;
                         let data = TensorData::new(rows.to_vec(), [count, features]);
                         let rows = Tensor::from_data(data, passes.device());
-                        let answers = passes.logits(target.classifier.as_ref(), rows)?;
-                        for (place, (class, _)) in predictions(answers)?.into_iter().enumerate() {
+                        let classes = target.subject().classes_of(passes, rows)?;
+                        for (place, class) in classes.into_iter().enumerate() {
                             let index = part * BATCH + place;
                             let label = test.label(index);
                             let counted = source.predicted[index] == label

@@ -32,13 +32,13 @@ fn add(folder: &Path, name: &str, more: &str) {
 fn a_run_goes_on_where_it_ended_and_its_bytes_stay() {
     let folder = tempfile::tempdir().unwrap();
     let rows = two_rows(folder.path());
-    let before = [ROWS, SAMPLES].map(|name| text(folder.path(), name));
+    let before = [ROWS, MEASUREMENTS].map(|name| text(folder.path(), name));
     let journal = open(folder.path()).unwrap();
     assert_eq!(journal.rows(), rows);
     assert!(journal.has("m/clean") && !journal.has("m/else"));
     assert_eq!(journal.row("m/pgd/linf/0.1"), Some(&rows[1]));
     assert_eq!(journal.samples().unwrap().len(), 4);
-    assert_eq!([ROWS, SAMPLES].map(|name| text(folder.path(), name)), before);
+    assert_eq!([ROWS, MEASUREMENTS].map(|name| text(folder.path(), name)), before);
 }
 
 #[test]
@@ -64,12 +64,12 @@ fn a_line_that_was_cut_is_dropped_with_the_samples_of_its_row() {
 fn samples_without_a_row_are_dropped_wherever_they_stand() {
     let folder = tempfile::tempdir().unwrap();
     two_rows(folder.path());
-    let whole = text(folder.path(), SAMPLES);
+    let whole = text(folder.path(), MEASUREMENTS);
     let orphan = whole.lines().next().unwrap().replace("m/clean", "m/gone");
     let text_with = format!("{orphan}\n{whole}{orphan}\n{}", &orphan[..50]);
-    fs::write(folder.path().join(SAMPLES), text_with).unwrap();
+    fs::write(folder.path().join(MEASUREMENTS), text_with).unwrap();
     open(folder.path()).unwrap();
-    assert_eq!(text(folder.path(), SAMPLES), whole);
+    assert_eq!(text(folder.path(), MEASUREMENTS), whole);
 }
 
 type Change = fn(&mut Identity);
@@ -140,7 +140,7 @@ fn a_number_that_is_none_is_an_error_and_never_a_null() {
     line.confidence = Some(f32::NAN);
     let error = journal.append(row, &[line]).unwrap_err().to_string();
     assert_eq!(error, "measurement `m/clean`: sample 4: `confidence` is NaN, not a finite number");
-    assert!(!folder.path().join(ROWS).exists() && !folder.path().join(SAMPLES).exists());
+    assert!(!folder.path().join(ROWS).exists() && !folder.path().join(MEASUREMENTS).exists());
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! What there is to attack: a classifier in this process, or a service.
+use std::sync::{Arc, OnceLock};
+
+use burn::prelude::*;
+use duress_core::{
+    Access, Classifier, Cut, LabelOracle, Oracle, Passes, ScoreOracle, Surrogate, WhiteBox, host,
+    predictions,
+};
+
+use crate::Result;
+
+/// What there is to attack.
+pub(super) enum Subject {
+    /// A classifier in this process.
+    Local {
+        classifier: Arc<dyn Classifier>,
+        /// What an adversary differentiates where the classifier itself has no gradient of use.
+        stand_in: Option<Arc<dyn Classifier>>,
+        /// How passes cut batches of the classifier and of the stand-in, found at the first oracle.
+        cuts: OnceLock<[Cut; 2]>,
+    },
+    /// A service that answers with scores.
+    Scores(Arc<dyn ScoreOracle>),
+    /// A service that answers with classes.
+    Labels(Arc<dyn LabelOracle>),
+}
+
+impl Subject {
+    pub(super) fn local(
+        classifier: Arc<dyn Classifier>,
+        stand_in: Option<Arc<dyn Classifier>>,
+    ) -> Self {
+        Subject::Local { classifier, stand_in, cuts: OnceLock::new() }
+    }
+
+    /// What an adversary may ask.
+    pub(super) fn access(&self) -> Access {
+        match self {
+            Subject::Local { .. } => Access::Gradients,
+            Subject::Scores(_) => Access::Scores,
+            Subject::Labels(_) => Access::Labels,
+        }
+    }
+
+    /// Runs `work` with the best access an adversary has.
+    pub(super) fn with_oracle<T>(&self, passes: &Passes, work: impl FnOnce(Oracle<'_>) -> T) -> T {
+        let (classifier, stand_in, cuts) = match self {
+            Subject::Scores(oracle) => return work(Oracle::Scores(oracle.as_ref())),
+            Subject::Labels(oracle) => return work(Oracle::Labels(oracle.as_ref())),
+            Subject::Local { classifier, stand_in, cuts } => {
+                (classifier.as_ref(), stand_in.as_deref(), cuts)
+            }
+        };
+        let [cut, other] = *cuts.get_or_init(|| {
+            [passes.cut_for(classifier), stand_in.map_or(Cut::FULL, |model| passes.cut_for(model))]
+        });
+        let own = WhiteBox::with_cut(classifier, passes, cut);
+        match stand_in {
+            None => work(Oracle::Gradients(&own)),
+            Some(model) => {
+                let stand_in = WhiteBox::with_cut(model, passes, other);
+                work(Oracle::Gradients(&Surrogate::of(own, stand_in)))
+            }
+        }
+    }
+
+    /// The class of each row.
+    pub(super) fn classes_of(&self, passes: &Passes, rows: Tensor<2>) -> Result<Vec<usize>> {
+        match self {
+            Subject::Local { classifier, .. } => {
+                let logits = passes.logits(classifier.as_ref(), rows)?;
+                Ok(predictions(logits)?.into_iter().map(|(class, _)| class).collect())
+            }
+            Subject::Scores(oracle) => {
+                let logits = oracle.logits(rows)?;
+                Ok(predictions(logits)?.into_iter().map(|(class, _)| class).collect())
+            }
+            Subject::Labels(oracle) => Ok(host::labels(oracle.labels(rows)?)?),
+        }
+    }
+}
