@@ -59,14 +59,7 @@ impl Dataset {
                 got: format!("{} values", values.len()),
             }));
         }
-        let wrong = labels.iter().position(|&label| label >= classes.len());
-        if let Some(row) = wrong {
-            return Err(Error::Core(duress_core::Error::Label {
-                row,
-                label: labels[row],
-                classes: classes.len(),
-            }));
-        }
+        check_labels(&labels, classes.len())?;
         domain.check(&values)?;
         let ids = (0..labels.len() as u64).collect();
         let name = name.into();
@@ -104,6 +97,42 @@ impl Dataset {
         }
         self.feature_names = names;
         Ok(self)
+    }
+
+    /// The same samples in another domain: another box, or other features that may change.
+    ///
+    /// # Errors
+    /// [`Error::Core`] for another number of features, or a value outside the box.
+    pub fn with_domain(mut self, domain: Domain) -> Result<Self> {
+        if domain.features() != self.features() {
+            return Err(Error::Core(duress_core::Error::Shape {
+                what: "domain of a data set",
+                expected: format!("{} features", self.features()),
+                got: format!("{} features", domain.features()),
+            }));
+        }
+        domain.check(&self.values)?;
+        self.domain = domain;
+        Ok(self)
+    }
+
+    /// The same samples with other classes, such as those of a model that knows more. The digest
+    /// is another if their number is.
+    ///
+    /// # Errors
+    /// [`Error::Core`] for a label that names none of them.
+    pub fn with_class_names(mut self, classes: Vec<String>) -> Result<Self> {
+        check_labels(&self.labels, classes.len())?;
+        self.classes = classes;
+        self.digest = OnceLock::new();
+        Ok(self)
+    }
+
+    /// The same samples with the places they have in a larger set; one a sample.
+    pub(crate) fn with_ids(mut self, ids: Vec<u64>) -> Self {
+        debug_assert_eq!(ids.len(), self.len(), "one id a sample");
+        self.ids = ids;
+        self
     }
 
     /// The same data set under another name.
@@ -315,6 +344,16 @@ impl Batch<'_> {
         let rows = self.labels.len();
         let features = self.values.len().checked_div(rows).unwrap_or(0);
         Tensor::from_data(TensorData::new(self.values.to_vec(), [rows, features]), device)
+    }
+}
+
+fn check_labels(labels: &[usize], classes: usize) -> Result<()> {
+    match labels.iter().position(|&label| label >= classes) {
+        Some(row) => {
+            let label = labels[row];
+            Err(Error::Core(duress_core::Error::Label { row, label, classes }))
+        }
+        None => Ok(()),
     }
 }
 

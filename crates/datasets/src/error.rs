@@ -65,6 +65,68 @@ pub enum Error {
         /// Number of classes.
         classes: usize,
     },
+    /// A label that is a number and, after the offset, names no class.
+    #[error(
+        "{file}: record {record}: label {label} is not in {offset} to {}: {advice}",
+        last.saturating_add(*offset)
+    )]
+    LabelNumber {
+        /// File or stream.
+        file: String,
+        /// Record, from 0.
+        record: usize,
+        /// The label in the file.
+        label: i64,
+        /// The label of the first class.
+        offset: i64,
+        /// The largest label after the offset.
+        last: i64,
+        /// What would make it a class.
+        advice: String,
+    },
+    /// Inputs without labels: robustness is measured against the right answer.
+    #[error("{file}: no labels: {found}; {advice}")]
+    NoLabels {
+        /// File or folder of the inputs.
+        file: String,
+        /// What there is instead.
+        found: String,
+        /// How to give labels.
+        advice: String,
+    },
+    /// A file that no reader knows.
+    #[error(
+        "{file}: not an npz, npy, CSV, IDX or CIFAR file (`.bin`), nor a folder of pictures; {advice}"
+    )]
+    UnknownFormat {
+        /// The file.
+        file: String,
+        /// How to make it one of these.
+        advice: String,
+    },
+    /// Values outside the box they should be in.
+    #[error(
+        "{file}: values from {least} to {most} (mean {mean:.3}, standard deviation {deviation:.3}) \
+         are not in [{low}, {high}]: {advice}"
+    )]
+    OutsideBox {
+        /// File or stream.
+        file: String,
+        /// Lower side of the box.
+        low: f32,
+        /// Upper side of the box.
+        high: f32,
+        /// Smallest value.
+        least: f32,
+        /// Largest value.
+        most: f32,
+        /// Mean of all values.
+        mean: f64,
+        /// Standard deviation of all values.
+        deviation: f64,
+        /// What they look like and how to mend it.
+        advice: String,
+    },
     /// A value that is NaN or infinite.
     #[error("{file}: record {record}, feature {feature}: {value} is not a finite number")]
     NotFinite {

@@ -90,7 +90,7 @@ pub fn dataset(name: &str, folder: &Path, options: &Options) -> Result<Dataset> 
     Dataset::new(name, domain, values, labels, classes)
 }
 
-fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
     let io = |source| Error::Io { file: folder.display().to_string(), source };
     let mut paths = Vec::new();
     for entry in folder.read_dir().map_err(io)? {
@@ -103,7 +103,7 @@ fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn decode(path: &Path, options: &Options) -> Result<DynamicImage> {
+pub(crate) fn decode(path: &Path, options: &Options) -> Result<DynamicImage> {
     let io = |source| Error::Io { file: path.display().to_string(), source };
     let file = BufReader::new(File::open(path).map_err(io)?);
     let mut reader = ImageReader::new(file).with_guessed_format().map_err(io)?;

@@ -5,6 +5,7 @@
 //! - Readers of [`idx`], [`cifar`], [`npy`], [`npz`], [`csv_table`] and [`image_folder`]. They
 //!   take bytes as an [`Input`] and trust none of them: a malformed file is an [`Error`] that
 //!   names the place, what was expected and what came, and a header's claim takes no memory.
+//! - [`open`](mod@open): the files of a user, whatever of these they are, told by their path.
 //! - [`registry`]: known data sets by name. [`Manifest`] and [`Fetch`] get their files.
 //! - [`split`] and [`scale`]: stratified parts; columns in comparable units.
 //!
@@ -25,6 +26,7 @@ mod input;
 pub mod manifest;
 pub mod npy;
 pub mod npz;
+pub mod open;
 pub mod registry;
 pub mod scale;
 pub mod split;

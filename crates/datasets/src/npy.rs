@@ -30,7 +30,8 @@ pub struct Array {
     bytes: Vec<u8>,
 }
 
-/// Reads an array of type u1, u2, u4, i1, i2, i4, i8, f4 or f8, in either byte and memory order.
+/// Reads an array of type b1, u1, u2, u4, u8, i1, i2, i4, i8, f2, f4 or f8, in either byte and
+/// memory order.
 ///
 /// # Errors
 /// [`Error::Format`] for another version, type or header; [`Error::Truncated`],
@@ -66,8 +67,9 @@ pub fn read(mut input: Input<'_>) -> Result<Array> {
         Error::format(input.name(), "header", expected, got)
     })?;
     let (kind, size, big_endian) = number_type(&header.descr).ok_or_else(|| {
-        let expected = "type u1, u2, u4, i1, i2, i4, i8, f4 or f8";
-        Error::format(input.name(), "header", expected, header.descr.clone())
+        let expected = "type b1, u1, u2, u4, u8, i1, i2, i4, i8, f2, f4 or f8";
+        let hint = if header.descr.ends_with('O') { OBJECTS } else { "" };
+        Error::format(input.name(), "header", expected, format!("{}{hint}", header.descr))
     })?;
     let total = header.shape.iter().try_fold(size as u64, |total, &axis| total.checked_mul(axis));
     let shape: Option<Vec<usize>> =
@@ -101,24 +103,47 @@ impl Array {
         self.kind != Kind::Float
     }
 
+    /// Whether the numbers are unsigned bytes.
+    #[must_use]
+    pub fn is_byte(&self) -> bool {
+        self.kind == Kind::Unsigned && self.size == 1
+    }
+
+    /// The same array without what lies behind the first `rows` of its first axis, where that is
+    /// contiguous; another is returned whole.
+    pub(crate) fn first(mut self, rows: usize) -> Self {
+        if let Some(&count) = self.shape.first()
+            && !self.fortran
+            && rows < count
+        {
+            self.bytes.truncate(self.bytes.len() / count * rows);
+            self.shape[0] = rows;
+        }
+        self
+    }
+
     /// The numbers in row-major order, whatever the order of the file, rounded to `f32`.
     #[must_use]
     pub fn floats(&self) -> Vec<f32> {
         match (self.kind, self.size) {
             (Kind::Unsigned, 1) => self.collect(|[byte]: [u8; 1]| f32::from(byte)),
+            (Kind::Float, 2) => self.collect(|bytes| half(u16::from_le_bytes(bytes))),
             (Kind::Float, 4) => self.collect(f32::from_le_bytes),
             (Kind::Float, _) => self.collect(|bytes| f64::from_le_bytes(bytes) as f32),
             _ => self.integers().into_iter().flatten().map(|number| number as f32).collect(),
         }
     }
 
-    /// The numbers in row-major order if they are integers.
+    /// The numbers in row-major order if they are integers; those past the largest `i64` become it.
     #[must_use]
     pub fn integers(&self) -> Option<Vec<i64>> {
         Some(match (self.kind, self.size) {
             (Kind::Unsigned, 1) => self.collect(|[byte]: [u8; 1]| byte.into()),
             (Kind::Unsigned, 2) => self.collect(|bytes| u16::from_le_bytes(bytes).into()),
-            (Kind::Unsigned, _) => self.collect(|bytes| u32::from_le_bytes(bytes).into()),
+            (Kind::Unsigned, 4) => self.collect(|bytes| u32::from_le_bytes(bytes).into()),
+            (Kind::Unsigned, _) => {
+                self.collect(|bytes| i64::try_from(u64::from_le_bytes(bytes)).unwrap_or(i64::MAX))
+            }
             (Kind::Signed, 1) => self.collect(|bytes| i8::from_le_bytes(bytes).into()),
             (Kind::Signed, 2) => self.collect(|bytes| i16::from_le_bytes(bytes).into()),
             (Kind::Signed, 4) => self.collect(|bytes| i32::from_le_bytes(bytes).into()),
@@ -169,6 +194,20 @@ impl fmt::Debug for Array {
         write!(f, "{}: {:?}{} {:?}", self.file, self.kind, self.size * 8, self.shape)
     }
 }
+
+/// The value of an IEEE 754 half: 1 sign, 5 exponent and 10 fraction bits. Every one is an `f32`.
+fn half(bits: u16) -> f32 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
+    let size = match exponent {
+        0 => fraction * 2.0_f32.powi(-24),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1024.0 + fraction) * 2.0_f32.powi(exponent - 25),
+    };
+    if bits >> 15 == 1 { -size } else { size }
+}
+
+const OBJECTS: &str = " (Python objects: convert them with `.astype(\"float32\")` before saving)";
 
 /// `NumPy` writes headers of a few hundred bytes and reads at most 10,000 characters.
 const MAX_HEADER: u32 = 1 << 16;

@@ -3,15 +3,19 @@ use std::io::Cursor;
 
 use duress_core::Domain;
 use npyz::npz::NpzArchive;
+use serde::{Deserialize, Serialize};
 
 use crate::{Dataset, Error, Input, Result, dataset::numbered, npy};
 
 /// Where the colour channels stand in an array of images with four axes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Arrangement {
     /// `[N, C, H, W]`, planes.
+    #[serde(alias = "NCHW", alias = "nchw")]
     ChannelsFirst,
     /// `[N, H, W, C]`, pixels.
+    #[serde(alias = "NHWC", alias = "nhwc")]
     ChannelsLast,
 }
 
@@ -52,23 +56,50 @@ pub struct Options {
 /// # Errors
 /// [`Error::Format`] for a damaged archive and for names that are missing or that leave more than
 /// one choice (the names there are stand in the error); as [`npy::read`] and [`from_arrays`].
-pub fn dataset(name: &str, mut input: Input<'_>, options: &Options) -> Result<Dataset> {
-    let (file, limit) = (input.name().to_owned(), input.limit());
-    let mut archive = NpzArchive::new(Cursor::new(input.rest()?))
-        .map_err(|error| Error::format(&file, "archive", "a zip of arrays", error.to_string()))?;
-    let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();
-    names.sort_unstable();
-    let (inputs, labels) = pick(&file, &names, options)?;
-    let mut array = |key: &str| {
-        let member = npyz::npz::file_name_from_array_name(key);
-        let entry = archive.zip_archive().by_name(&member).map_err(|error| {
-            let expected = format!("a readable array `{key}` among {}", names.join(", "));
-            Error::format(&file, "archive", expected, error.to_string())
-        })?;
-        npy::read(Input::new(format!("{file}: {member}"), entry)?.with_limit(limit))
-    };
-    let (inputs, labels) = (array(&inputs)?, array(&labels)?);
+pub fn dataset(name: &str, input: Input<'_>, options: &Options) -> Result<Dataset> {
+    let mut archive = Archive::open(input)?;
+    let (inputs, labels) = pick(archive.file(), archive.names(), options)?;
+    let (inputs, labels) = (archive.array(&inputs)?, archive.array(&labels)?);
     from_arrays(name, &inputs, &labels, options)
+}
+
+/// An archive whose arrays are read one by one.
+pub(crate) struct Archive {
+    file: String,
+    limit: u64,
+    names: Vec<String>,
+    archive: NpzArchive<Cursor<Vec<u8>>>,
+}
+
+impl Archive {
+    pub(crate) fn open(mut input: Input<'_>) -> Result<Self> {
+        let (file, limit) = (input.name().to_owned(), input.limit());
+        let archive = NpzArchive::new(Cursor::new(input.rest()?)).map_err(|error| {
+            Error::format(&file, "archive", "a zip of arrays", error.to_string())
+        })?;
+        let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();
+        names.sort_unstable();
+        Ok(Self { file, limit, names, archive })
+    }
+
+    /// What errors call the archive.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The arrays there are, in byte order.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    pub(crate) fn array(&mut self, key: &str) -> Result<npy::Array> {
+        let member = npyz::npz::file_name_from_array_name(key);
+        let entry = self.archive.zip_archive().by_name(&member).map_err(|error| {
+            let expected = format!("a readable array `{key}` among {}", self.names.join(", "));
+            Error::format(&self.file, "archive", expected, error.to_string())
+        })?;
+        npy::read(Input::new(format!("{}: {member}", self.file), entry)?.with_limit(self.limit))
+    }
 }
 
 /// Puts inputs and labels together.
@@ -163,7 +194,7 @@ fn pick(file: &str, names: &[String], options: &Options) -> Result<(String, Stri
     }
 }
 
-fn arrangement(
+pub(crate) fn arrangement(
     file: &str,
     first: usize,
     last: usize,

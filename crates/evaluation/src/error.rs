@@ -68,6 +68,14 @@ pub enum Error {
         /// Which field.
         reason: String,
     },
+    /// A model and data that do not fit: an attack would measure nothing.
+    #[error("`{model}` and the data do not fit: {}", crate::plausible::stops(findings))]
+    Implausible {
+        /// Name of the model.
+        model: String,
+        /// All that was found, warnings included.
+        findings: Vec<crate::plausible::Finding>,
+    },
     /// An attack found a point inside a certified ball: one of the two is wrong.
     #[error(
         "contradiction on `{model}`, sample {sample}: certified at radius {certified}, \
@@ -142,6 +150,7 @@ impl Error {
             | Error::Rows { .. }
             | Error::OtherRun { .. }
             | Error::NoRun { .. }
+            | Error::Implausible { .. }
             | Error::Data(_) => true,
             Error::Core(error) | Error::Model(duress_models::Error::Core(error)) => core(error),
             Error::Model(error) => !matches!(error, duress_models::Error::LossNotFinite { .. }),

@@ -7,6 +7,7 @@ mod experiment;
 #[cfg(test)]
 mod fixtures;
 mod page;
+pub mod plausible;
 pub mod report;
 mod row;
 mod run;
@@ -14,7 +15,8 @@ mod self_checks;
 
 pub use error::{Error, Result};
 pub use experiment::{
-    AttackPlan, CertifierPlan, DataPlan, Experiment, ModelPlan, Source, ThreatPlan,
+    AttackPlan, CertifierPlan, DataPlan, DataSource, Experiment, Files, ModelPlan, Source,
+    ThreatPlan,
 };
 pub use page::{Column, Comparison, comparison, percent, short, write_report};
 pub use row::{Measured, Row, SCHEMA, SampleRow};

@@ -1,4 +1,6 @@
 //! What a run writes: one row a measurement, one line a sample of it.
+#[cfg(test)]
+mod documented;
 mod fault;
 
 use std::collections::BTreeMap;
@@ -6,7 +8,7 @@ use std::collections::BTreeMap;
 use duress_core::{Norm, Stage};
 use serde::{Deserialize, Serialize};
 
-/// Raised when a field changes its meaning.
+/// Raised when a field changes its meaning or goes; a new field leaves it. See the crate's README.
 pub const SCHEMA: u32 = 1;
 
 /// One line of `rows.jsonl`: counts, and everything needed to repeat them.

@@ -1,6 +1,6 @@
 //! What an experiment file may say, and what is said about one that is wrong.
 use duress_evaluation::core::{Norm, Seed};
-use duress_evaluation::{Experiment, Source};
+use duress_evaluation::{DataSource, Experiment, Source};
 
 const RIGHT: &str = r#"name = "e"
 seed = 4
@@ -53,7 +53,7 @@ fn a_right_experiment_is_read_with_its_defaults() {
     let experiment = Experiment::parse(RIGHT).unwrap();
     assert_eq!((experiment.title.as_str(), experiment.seed), ("e", Seed(4)));
     assert!((experiment.data.validation - 0.1).abs() < 1e-12);
-    assert_eq!(experiment.data.train, None);
+    assert_eq!((experiment.data.train, experiment.data.test), (None, Some(60)));
     let [plain, jpeg, both] = &experiment.models[..] else { panic!("three models") };
     assert_eq!([plain.defense, jpeg.defense, both.defense], ["none", "jpeg", "ensemble"]);
     assert!(matches!(&plain.source, Source::Trained { defense: None, .. }));
@@ -77,18 +77,31 @@ fn a_right_experiment_is_read_with_its_defaults() {
     assert_eq!(experiment.digest.len(), 64);
 }
 
+const DIGITS: &str = "name = \"digits\"\ntest = 60";
+
 /// What stands in [`RIGHT`], what is wrong instead, and how the message begins.
 const WRONG: &[(&str, &str, &str)] = &[
     ("name = \"e\"", "name = \"\"", "`name` must be letters"),
     ("name = \"e\"", "name = \".e\"", "`name` must be letters"),
     ("name = \"e\"", "name = \"e\nf\"", "line 2: "),
     ("seed = 4", "sed = 4", "line 2: unknown field `sed`"),
-    ("[data]\nname = \"digits\"", "[data]", "line 5: missing field `name`"),
-    ("\"digits\"", "\"digit\"", "[data]: no data set `digit`; known: "),
-    ("test = 60", "test = 0", "[data]: `test` must be at least 1, got 0"),
-    ("test = 60", "train = 0", "[data]: `train` must be at least 1, got 0"),
-    ("test = 60", "validation = -0.1", "[data]: `validation` must be in [0, 1), got -0.1"),
-    ("test = 60", "validation = nan", "[data]: `validation` must be in [0, 1), got NaN"),
+    ("[data]\nname = \"digits\"", "[data]", "line 5: [data]: give the `name` of a known data set,"),
+    ("\"digits\"", "\"digit\"", "line 5: [data]: no data set `digit`; known: "),
+    ("test = 60", "test = 0", "line 5: [data]: `test` must be at least 1, got 0"),
+    ("test = 60", "test = \"x\"", "line 5: [data]: invalid type: string \"x\""),
+    ("test = 60", "train = 0", "line 5: [data]: `train` must be at least 1, got 0"),
+    ("test = 60", "validation = -0.1", "line 5: [data]: `validation` must be in [0, 1), got -0.1"),
+    ("test = 60", "validation = nan", "line 5: [data]: `validation` must be in [0, 1), got NaN"),
+    ("test = 60", "tset = 60", "line 5: [data]: unknown field `tset`, expected one of"),
+    ("test = 60", "limit = 60", "line 5: [data]: `limit` is for files: give a `path`"),
+    ("test = 60", "path = \"x\"", "line 5: [data]: give either `name` or `path`, not both"),
+    ("test = 60", "train_path = \"x\"", "line 5: [data]: `train_path` is for files: `digits` has"),
+    (DIGITS, "path = \"x.npz\"", "[[model]] `plain` is trained, and the `path` of [data] has no"),
+    (DIGITS, "path = \"x\"\ntrain = 3", "line 5: [data]: `train` needs a `train_path`"),
+    (DIGITS, "path = \"x\"\nlimit = 2\ntest = 3", "line 5: [data]: give either `limit` or `test`"),
+    (DIGITS, "path = \"x\"\nkyes = [\"x\"]", "line 5: [data]: unknown field `kyes`"),
+    (DIGITS, "path = \"x\"\nchannels = 2", "line 5: [data]: `channels` must be 1 (grey) or 3"),
+    (DIGITS, "path = \"x\"\nlimit = 0", "line 5: [data]: `limit` must be at least 1, got 0"),
     ("name = \"plain\"\narch", "arch", "line 9: missing field `name`"),
     ("name = \"plain\"", "name = \"\"", "[[model]]: `name` must be a text without `/`"),
     ("name = \"jpeg\"\nbase", "name = \"a/b\"\nbase", "[[model]]: `name` must be a text"),
@@ -135,6 +148,29 @@ const WRONG: &[(&str, &str, &str)] = &[
         "in [[certify]] `smoothing`: a second table with the same hyperparameters",
     ),
 ];
+
+#[test]
+fn files_are_read_with_their_options_and_a_training_part() {
+    let parse = |data: &str| Experiment::parse(&RIGHT.replacen(DIGITS, data, 1)).unwrap().data;
+    let plan = parse(
+        "path = \"my data.npz\"\npart = \"test\"\ntrain_part = \"train\"\nlimit = 7\ntrain = 9\n\
+         units = \"bytes\"\nclasses = [\"a\", \"b\"]",
+    );
+    assert_eq!((plan.test, plan.train, plan.trains()), (Some(7), Some(9), true));
+    let DataSource::Files(files) = &plan.source else { panic!("files") };
+    assert_eq!(files.path.to_str(), Some("my data.npz"));
+    assert_eq!(files.train_path.as_ref(), Some(&files.path));
+    assert_eq!(files.options.part.as_deref(), Some("test"));
+    assert_eq!(files.train_options.part.as_deref(), Some("train"));
+    assert_eq!((files.options.limit, files.train_options.limit), (None, None));
+    assert_eq!(files.options.classes, files.train_options.classes);
+    let plan = parse("path = \"x\"\ntrain_path = \"y\"\nlabels = \"a\"\ntrain_labels = \"b\"");
+    let DataSource::Files(files) = &plan.source else { panic!("files") };
+    assert_eq!(files.train_path.as_deref(), Some(std::path::Path::new("y")));
+    assert_eq!(files.options.labels.as_deref(), Some(std::path::Path::new("a")));
+    assert_eq!(files.train_options.labels.as_deref(), Some(std::path::Path::new("b")));
+    assert!(matches!(parse(DIGITS).source, DataSource::Known(name) if name == "digits"));
+}
 
 #[test]
 fn every_mistake_is_named_in_one_line() {

@@ -68,13 +68,15 @@ pub(super) fn number_type(descr: &str) -> Option<(Kind, usize, bool)> {
         _ => return None,
     };
     let (kind, size) = match &descr[1..] {
-        "u1" => (Kind::Unsigned, 1),
+        "b1" | "u1" => (Kind::Unsigned, 1),
         "u2" => (Kind::Unsigned, 2),
         "u4" => (Kind::Unsigned, 4),
+        "u8" => (Kind::Unsigned, 8),
         "i1" => (Kind::Signed, 1),
         "i2" => (Kind::Signed, 2),
         "i4" => (Kind::Signed, 4),
         "i8" => (Kind::Signed, 8),
+        "f2" => (Kind::Float, 2),
         "f4" => (Kind::Float, 4),
         "f8" => (Kind::Float, 8),
         _ => return None,

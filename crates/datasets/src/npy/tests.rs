@@ -55,10 +55,28 @@ fn the_writer_of_another_library_is_read() {
     assert_eq!((array.shape(), array.floats()), (&[2, 2][..], vec![1.5, -2.0, 0.25, 8.0]));
 }
 
+/// 1, -2, 65504 (the largest), 2^-24 (the smallest), 1/3 rounded to 11 bits, infinity.
+#[test]
+fn halves_booleans_and_long_unsigned_numbers_are_read() {
+    let bits: [u16; 6] = [0x3c00, 0xc000, 0x7bff, 0x0001, 0x3555, 0x7c00];
+    let bytes: Vec<u8> = bits.into_iter().flat_map(u16::to_le_bytes).collect();
+    let array = open(&file(&header("<f2", "False", "(6,)"), &bytes)).unwrap();
+    let expected = [1.0, -2.0, 65504.0, 2.0_f32.powi(-24), 1365.0 / 4096.0, f32::INFINITY];
+    assert_eq!(array.floats(), expected);
+    assert_eq!(array.integers(), None);
+    let array = open(&file(&header("|b1", "False", "(2,)"), &[0, 1])).unwrap();
+    assert_eq!(array.integers(), Some(vec![0, 1]));
+    let bytes: Vec<u8> = [3_u64, u64::MAX].into_iter().flat_map(u64::to_le_bytes).collect();
+    let array = open(&file(&header("<u8", "False", "(2,)"), &bytes)).unwrap();
+    assert_eq!(array.integers(), Some(vec![3, i64::MAX]));
+    assert_eq!(array.first(1).floats(), [3.0]);
+}
+
 #[test]
 fn other_types_and_broken_headers_are_named() {
     let error = open(&file(&header("<c16", "False", "(1,)"), &[0; 16])).unwrap_err();
-    let expected = "a.npy: header: expected type u1, u2, u4, i1, i2, i4, i8, f4 or f8, got <c16";
+    let expected = "a.npy: header: expected type b1, u1, u2, u4, u8, i1, i2, i4, i8, f2, f4 or f8, \
+                    got <c16";
     assert_eq!(error.to_string(), expected);
     for wrong in [
         "",

@@ -1,6 +1,7 @@
 //! An experiment as a file: data, models, threats, attacks, certifiers.
 mod attack;
 mod certifier;
+mod data;
 mod model;
 mod text;
 mod threat;
@@ -13,11 +14,12 @@ use sha2::{Digest, Sha256};
 
 pub use attack::AttackPlan;
 pub use certifier::CertifierPlan;
+pub use data::{DataPlan, DataSource, Files};
 pub use model::{ModelPlan, Source};
 pub use threat::ThreatPlan;
 
 use crate::{Error, Result, hexadecimal};
-use text::one_line;
+pub(crate) use text::one_line;
 
 /// A checked experiment.
 #[derive(Debug)]
@@ -42,25 +44,6 @@ pub struct Experiment {
     pub transfer: bool,
     /// SHA-256 of the text.
     pub digest: String,
-}
-
-/// The data of an experiment.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataPlan {
-    /// Name in the table of data sets.
-    pub name: String,
-    /// Use only so many training samples, from the start.
-    pub train: Option<usize>,
-    /// Use only so many test samples, from the start.
-    pub test: Option<usize>,
-    /// Share of the training samples held out to watch the training.
-    #[serde(default = "tenth")]
-    pub validation: f64,
-}
-
-fn tenth() -> f64 {
-    0.1
 }
 
 /// The file as it stands, tables of algorithms unread.
@@ -113,21 +96,17 @@ impl Experiment {
                 "`name` must be letters, digits, `-`, `_`, `.` and not begin with `.`, got `{name}`"
             ));
         }
-        if !(0.0..1.0).contains(&file.data.validation) {
-            let got = file.data.validation;
-            return Err(format!("[data]: `validation` must be in [0, 1), got {got}"));
-        }
-        for (key, limit) in [("train", file.data.train), ("test", file.data.test)] {
-            if limit == Some(0) {
-                return Err(format!("[data]: `{key}` must be at least 1, got 0"));
-            }
-        }
-        duress_datasets::find(&file.data.name)
-            .map_err(|error| one_line(&format!("[data]: {error}")))?;
         if file.model.is_empty() {
             return Err("an experiment needs at least one [[model]]".into());
         }
         let models = model::check_all(file.model)?;
+        if let Some(model) = models.iter().find(|model| model.is_trained() && !file.data.trains()) {
+            return Err(format!(
+                "[[model]] `{}` is trained, and the `path` of [data] has no training part: give \
+                 [data] a `train_path`, or the model the `file` of a trained one",
+                model.name
+            ));
+        }
         if file.data.validation <= 0.0
             && let Some(model) = models.iter().find(|model| model.stops_early())
         {

@@ -22,6 +22,12 @@ pub struct ModelPlan {
 }
 
 impl ModelPlan {
+    /// Whether it is trained here.
+    #[must_use]
+    pub fn is_trained(&self) -> bool {
+        matches!(&self.source, Source::Trained { .. })
+    }
+
     /// Whether its training is stopped by what validation samples say.
     #[must_use]
     pub fn stops_early(&self) -> bool {

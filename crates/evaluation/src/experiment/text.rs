@@ -1,7 +1,7 @@
 //! Messages in one line.
 
 /// The message with its line breaks and runs of spaces folded.
-pub(super) fn one_line(message: &str) -> String {
+pub(crate) fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use duress_core::Domain;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::lines::{jsonl, keep, parse, read_lines, write_whole};
 use crate::row::{Measured, Row, SampleRow};
-use crate::{Error, Result};
+use crate::{Error, Result, hexadecimal};
 
 /// What must be the same for a run to go on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,10 +73,13 @@ impl Journal {
             write_whole(&path, serde_json::to_string_pretty(identity)?.as_bytes())?;
         }
         let stored = read_identity(folder)?;
+        let outside = [digests(&stored)?, digests(identity)?];
         for (what, stored, now) in [
             ("experiment", &stored.experiment, &identity.experiment),
             ("text of the experiment", &stored.digest, &identity.digest),
             ("data", &stored.data_digest, &identity.data_digest),
+            ("input space", &outside[0][0], &outside[1][0]),
+            ("class names", &outside[0][1], &outside[1][1]),
             ("device", &stored.device, &identity.device),
             ("version", &stored.version, &identity.version),
         ] {
@@ -187,6 +191,13 @@ impl Journal {
         };
         write().map_err(Error::io(&path))
     }
+}
+
+/// SHA-256 of what is read beside the samples: files that describe them may change.
+fn digests(identity: &Identity) -> Result<[String; 2]> {
+    let digest = |text: String| hexadecimal(&Sha256::digest(text.as_bytes()));
+    let space = digest(serde_json::to_string(&identity.domain)?);
+    Ok([space, digest(serde_json::to_string(&identity.class_names)?)])
 }
 
 fn read_identity(folder: &Path) -> Result<Identity> {

@@ -1,0 +1,63 @@
+//! The files of rows are read by others: each field they have is explained in the README.
+use std::collections::BTreeSet;
+
+use duress_core::{Norm, Stage};
+use serde_json::Value;
+
+use super::Measured;
+use crate::fixtures::{attack, broken, certified, clean, transfer, worst_case};
+
+const README: &str = include_str!("../../README.md");
+
+/// The keys of an object.
+fn fields(value: &impl serde::Serialize) -> BTreeSet<String> {
+    let Value::Object(map) = serde_json::to_value(value).unwrap() else { panic!("an object") };
+    map.into_iter().map(|(key, _)| key).collect()
+}
+
+/// The field names in the tables of a section, from its heading to the next of its rank or above.
+fn documented(heading: &str) -> BTreeSet<String> {
+    let rank = |line: &str| line.chars().take_while(|&sign| sign == '#').count();
+    let mut lines = README.lines().skip_while(|line| *line != heading);
+    assert!(lines.next().is_some(), "no section `{heading}`");
+    let section = lines.take_while(|line| !(1..=rank(heading)).contains(&rank(line)));
+    let rows = section.filter_map(|line| line.strip_prefix("| `"));
+    rows.filter_map(|row| row.split_once('`')).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Row fields are those of a measurement and of its kind; each kind has a table of its own.
+#[test]
+fn every_field_of_a_row_is_in_the_readme() {
+    let mut attacked = attack("m", "pgd", 0.1, 30);
+    if let Measured::Attack { surrogate, stages, .. } = &mut attacked.measured {
+        *surrogate = Some("n".into());
+        stages.push(Stage { label: "a".into(), given: 1, broken: 0 });
+        assert_eq!(documented("#### `stages`"), fields(&stages[0]));
+    }
+    let common = documented("### Every row");
+    for (kind, row) in [
+        ("clean", clean("m", 90)),
+        ("attack", attacked),
+        ("worst_case", worst_case("m", 0.1, true, 30)),
+        ("certified", certified("m", Norm::L2, 0.001)),
+        ("transfer", transfer("m", "n", 60, 30)),
+    ] {
+        let value = serde_json::to_value(&row.measured).unwrap();
+        assert_eq!(value["kind"], kind);
+        let mut of_kind = fields(&row.measured);
+        of_kind.remove("kind");
+        let mut shown = documented(&format!("### `kind`: `{kind}`"));
+        if kind == "attack" {
+            shown = shown.difference(&documented("#### `stages`")).cloned().collect();
+        }
+        assert_eq!(shown, of_kind, "{kind}");
+        let all: BTreeSet<String> = common.union(&of_kind).cloned().collect();
+        assert_eq!(all, fields(&row), "{kind}");
+    }
+}
+
+#[test]
+fn every_field_of_a_sample_is_in_the_readme() {
+    let line = broken(&attack("m", "pgd", 0.1, 30), 3, Norm::L2, 0.1);
+    assert_eq!(documented("## `samples.jsonl`"), fields(&line));
+}
