@@ -68,18 +68,18 @@ pub(crate) struct Archive {
     file: String,
     limit: u64,
     names: Vec<String>,
-    archive: NpzArchive<Cursor<Vec<u8>>>,
+    zip: NpzArchive<Cursor<Vec<u8>>>,
 }
 
 impl Archive {
     pub(crate) fn open(mut input: Input<'_>) -> Result<Self> {
         let (file, limit) = (input.name().to_owned(), input.limit());
-        let archive = NpzArchive::new(Cursor::new(input.rest()?)).map_err(|error| {
+        let zip = NpzArchive::new(Cursor::new(input.rest()?)).map_err(|error| {
             Error::format(&file, "archive", "a zip of arrays", error.to_string())
         })?;
-        let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();
+        let mut names: Vec<String> = zip.array_names().map(str::to_owned).collect();
         names.sort_unstable();
-        Ok(Self { file, limit, names, archive })
+        Ok(Self { file, limit, names, zip })
     }
 
     /// What errors call the archive.
@@ -94,7 +94,7 @@ impl Archive {
 
     pub(crate) fn array(&mut self, key: &str) -> Result<npy::Array> {
         let member = npyz::npz::file_name_from_array_name(key);
-        let entry = self.archive.zip_archive().by_name(&member).map_err(|error| {
+        let entry = self.zip.zip_archive().by_name(&member).map_err(|error| {
             let expected = format!("a readable array `{key}` among {}", self.names.join(", "));
             Error::format(&self.file, "archive", expected, error.to_string())
         })?;

@@ -138,10 +138,10 @@ pub fn examine(subject: &Subject<'_>, alternatives: Vec<Alternative<'_>>) -> Res
 /// # Errors
 /// [`Error::Implausible`] with all findings if one is a [`Severity::Stop`].
 pub fn refuse(model: &str, findings: Vec<Finding>) -> Result<Vec<Finding>> {
-    match findings.iter().any(|finding| finding.severity == Severity::Stop) {
-        true => Err(Error::Implausible { model: model.into(), findings }),
-        false => Ok(findings),
+    if findings.iter().any(|finding| finding.severity == Severity::Stop) {
+        return Err(Error::Implausible { model: model.into(), findings });
     }
+    Ok(findings)
 }
 
 /// The findings that stop, one after the other.

@@ -22,13 +22,14 @@ impl Observer for Notes {}
 /// Digits as a table with a header, times `scale`; the labels begin at `first`.
 fn write(folder: &Path, name: &str, part: Part, scale: f32, first: usize) {
     let set = load("digits", &Folders::default(), part).unwrap().take(300);
-    let mut text: String = (0..64).map(|pixel| format!("p{pixel},")).collect();
-    text.push_str("label\n");
+    let mut lines = vec![(0..64).map(|pixel| format!("p{pixel}")).collect::<Vec<_>>()];
+    lines[0].push("label".into());
     for index in 0..set.len() {
-        text.extend(set.row(index).iter().map(|value| format!("{},", value * scale)));
-        text.push_str(&format!("{}\n", set.label(index) + first));
+        let pixels = set.row(index).iter().map(|value| (value * scale).to_string());
+        lines.push(pixels.chain([(set.label(index) + first).to_string()]).collect());
     }
-    std::fs::write(folder.join(name), text).unwrap();
+    let text: Vec<String> = lines.into_iter().map(|cells| cells.join(",")).collect();
+    std::fs::write(folder.join(name), text.join("\n")).unwrap();
 }
 
 fn experiment(folder: &Path, data: &str) -> Experiment {

@@ -31,7 +31,7 @@ fn of_folder(folder: &Path) -> Result<Format> {
     if named(&is_idx_images) {
         return Ok(Format::Idx);
     }
-    if let Some(records) = entries.iter().find(|entry| base_name(entry).ends_with(".bin")) {
+    if let Some(records) = entries.iter().find(|entry| is_records(&base_name(entry))) {
         let length = std::fs::metadata(records).map_or(0, |meta| meta.len());
         return of_records(records, length);
     }
@@ -52,13 +52,13 @@ fn of_file(path: &Path, length: u64) -> Result<Format> {
         }
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => return Ok(Format::Npy),
         // Type and number of dimensions; a CIFAR file may begin with two zero bytes as well.
-        [0, 0, 0x08..=0x0e, 1..=4, ..] if !name.ends_with(".bin") => return Ok(Format::Idx),
+        [0, 0, 0x08..=0x0e, 1..=4, ..] if !is_records(&name) => return Ok(Format::Idx),
         _ => {}
     }
     if TABLES.iter().any(|end| name.ends_with(end)) {
         return Ok(Format::Csv);
     }
-    if name.ends_with(".bin") {
+    if is_records(&name) {
         return of_records(path, length);
     }
     Err(Error::UnknownFormat { file, advice: advice(&name, head).into() })
@@ -101,8 +101,14 @@ pub(super) fn base_name(path: &Path) -> String {
     name.strip_suffix(".gz").map(str::to_owned).unwrap_or(name)
 }
 
+/// Whether a [`base_name`] is that of CIFAR records.
+pub(super) fn is_records(name: &str) -> bool {
+    name.ends_with(RECORDS)
+}
+
+/// Whether a [`base_name`] is that of IDX images.
 pub(super) fn is_idx_images(name: &str) -> bool {
-    name.contains("images") && (name.contains("idx3") || name.ends_with(".idx"))
+    name.contains("images") && (name.contains("idx3") || name.ends_with(IDX))
 }
 
 /// `given` as it stands, or beside `data` if only that is there.
@@ -114,5 +120,7 @@ pub(super) fn beside(data: &Path, given: &Path) -> PathBuf {
     }
 }
 
+const RECORDS: &str = ".bin";
+const IDX: &str = ".idx";
 const TABLES: [&str; 4] = [".csv", ".tsv", ".data", ".txt"];
 const OFFICE: [&str; 3] = [".xlsx", ".ods", ".zip"];

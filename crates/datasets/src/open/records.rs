@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use duress_core::Layout;
 
-use super::detect::{base_name, beside, is_idx_images};
+use super::detect::{base_name, beside, is_idx_images, is_records};
 use super::labels::Labels;
 use super::raw::{Numbers, Raw};
 use super::{Options, pairs};
@@ -69,13 +69,12 @@ fn images_in(folder: &Path, options: &Options, notes: &mut Vec<String>) -> Resul
         let known = |name: &str| name.contains(&part) || (part == "test" && name.contains("t10k"));
         files.iter().filter(|file| known(&base_name(file))).cloned().collect()
     };
-    one_part(folder, &files, options, notes, of).and_then(|mut found| match found.len() {
-        1 => Ok(found.swap_remove(0)),
-        _ => {
-            let expected = "one file of images (give its path)";
-            Err(Error::format(folder.display().to_string(), "files", expected, shown(&found)))
-        }
-    })
+    let mut found = one_part(folder, &files, options, notes, of)?;
+    if found.len() != 1 {
+        let expected = "one file of images (give its path)";
+        return Err(Error::format(folder.display().to_string(), "files", expected, shown(&found)));
+    }
+    Ok(found.swap_remove(0))
 }
 
 /// The files of a part; without a part those of the test part, if there are several files.
@@ -124,7 +123,7 @@ pub(super) fn cifar(
 ) -> Result<Raw> {
     let mut files = if path.is_dir() {
         let mut files = image_folder::sorted(path)?;
-        files.retain(|file| base_name(file).ends_with(".bin"));
+        files.retain(|file| is_records(&base_name(file)));
         let of = |part: &str| -> Vec<PathBuf> {
             let part = part.to_lowercase();
             let batch = |name: &str| part == "train" && name.starts_with("data_batch");

@@ -42,24 +42,15 @@ pub fn together(train: &Opened, test: &Opened) -> Result<[Dataset; 2]> {
 }
 
 fn union(a: &Domain, b: &Domain) -> Result<Domain> {
-    let side = |a: &Bound, b: &Bound, pick: fn(f32, f32) -> f32| match (a, b) {
-        (Bound::Uniform(a), Bound::Uniform(b)) => Bound::Uniform(pick(*a, *b)),
-        _ => {
-            let at = |index| pick(a.at(index), b.at(index));
-            Bound::PerFeature((0..test_features(a, b)).map(at).collect())
+    let features = a.features();
+    let side = |a: &Bound, b: &Bound, pick: fn(f32, f32) -> f32| {
+        if let (Bound::Uniform(a), Bound::Uniform(b)) = (a, b) {
+            return Bound::Uniform(pick(*a, *b));
         }
+        Bound::PerFeature((0..features).map(|index| pick(a.at(index), b.at(index))).collect())
     };
     let (lower, upper) =
         (side(a.lower(), b.lower(), f32::min), side(a.upper(), b.upper(), f32::max));
     let immutable = [a.immutable(), b.immutable()].concat();
     Ok(Domain::new(a.layout(), lower, upper)?.with_immutable(immutable)?)
-}
-
-/// The length of a bound that has one value a feature.
-fn test_features(a: &Bound, b: &Bound) -> usize {
-    let length = |bound: &Bound| match bound {
-        Bound::Uniform(_) => 0,
-        Bound::PerFeature(values) => values.len(),
-    };
-    length(a).max(length(b))
 }

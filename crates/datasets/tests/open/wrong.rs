@@ -61,15 +61,10 @@ fn paths_that_are_no_data_are_named() {
 }
 
 #[test]
-fn arrays_that_are_no_samples_are_named() {
+fn arrays_without_sound_labels_are_named() {
     let f = Folder::new();
     let pair = |x: Vec<u8>, y: Vec<u8>| npz(&[("x", x), ("y", y)]);
     let x = || floats("(2, 2)", &[0.0; 4]);
-    let huge = npy("<f4", "(1099511627776, 4)", &[0; 32]);
-    let whole = pair(x(), longs(&[0, 1]));
-    let five = floats("(1, 1, 1, 1, 1)", &[0.0]);
-    let colour = || npy("|u1", "(1, 2, 2, 2)", &[0; 8]);
-    let strings = npy("<U3", "(2,)", &[0; 24]);
     check(&[
         (
             f.write("a.npz", npz(&[("x", x())])),
@@ -127,6 +122,20 @@ fn arrays_that_are_no_samples_are_named() {
             "",
             "a whole number as label, got NaN",
         ),
+    ]);
+}
+
+#[test]
+fn arrays_of_another_shape_or_type_are_named() {
+    let f = Folder::new();
+    let pair = |x: Vec<u8>, y: Vec<u8>| npz(&[("x", x), ("y", y)]);
+    let x = || floats("(2, 2)", &[0.0; 4]);
+    let huge = npy("<f4", "(1099511627776, 4)", &[0; 32]);
+    let whole = pair(x(), longs(&[0, 1]));
+    let five = floats("(1, 1, 1, 1, 1)", &[0.0]);
+    let colour = || npy("|u1", "(1, 2, 2, 2)", &[0; 8]);
+    let strings = npy("<U3", "(2,)", &[0; 24]);
+    check(&[
         (
             f.write("k.npz", pair(floats("(2, 2)", &[0.0, 0.0, 0.0, f32::NAN]), longs(&[0, 1]))),
             "",

@@ -44,7 +44,7 @@ fn constant_features(data: &Dataset) -> Option<Finding> {
     let mut constant = vec![true; features];
     for row in data.values().chunks_exact(features) {
         for ((constant, value), first) in constant.iter_mut().zip(row).zip(first) {
-            *constant &= value == first;
+            *constant &= value.to_bits() == first.to_bits();
         }
     }
     let which: Vec<usize> = (0..features).filter(|&feature| constant[feature]).collect();
