@@ -102,6 +102,17 @@ pub enum Error {
     /// An error of a model or its training.
     #[error(transparent)]
     Model(#[from] duress_models::Error),
+    /// A network of a file that cannot be used.
+    #[error("{}: {source}", path.display())]
+    Network {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: duress_graph::Error,
+    },
+    /// A service that cannot be used.
+    #[error(transparent)]
+    Service(Box<duress_remote::RemoteError>),
     /// An error of a metric: a bug of the evaluation.
     #[error(transparent)]
     Metric(#[from] duress_metrics::Error),
@@ -119,6 +130,11 @@ impl Error {
         move |source| Self::Io { path, source }
     }
 
+    pub(crate) fn network(path: &Path) -> impl FnOnce(duress_graph::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Network { path, source }
+    }
+
     /// Whether the user asked to stop.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
@@ -126,7 +142,8 @@ impl Error {
             self,
             Error::Core(duress_core::Error::Cancelled)
                 | Error::Model(duress_models::Error::Core(duress_core::Error::Cancelled))
-        )
+        ) || matches!(self, Error::Service(error)
+                if matches!(**error, duress_remote::RemoteError::Stopped))
     }
 
     /// Whether the input is at fault, rather than the machine or the model.
@@ -151,7 +168,18 @@ impl Error {
             | Error::OtherRun { .. }
             | Error::NoRun { .. }
             | Error::Implausible { .. }
+            | Error::Network { .. }
             | Error::Data(_) => true,
+            // What the user set, rather than what the service did.
+            Error::Service(error) => {
+                use duress_remote::RemoteError as Remote;
+                matches!(
+                    **error,
+                    Remote::Setting { .. }
+                        | Remote::LabelsOnly { .. }
+                        | Remote::ClassesUnknown { .. }
+                )
+            }
             Error::Core(error) | Error::Model(duress_models::Error::Core(error)) => core(error),
             Error::Model(error) => !matches!(error, duress_models::Error::LossNotFinite { .. }),
             _ => false,

@@ -15,8 +15,8 @@ mod self_checks;
 
 pub use error::{Error, Result};
 pub use experiment::{
-    AttackPlan, CertifierPlan, DataPlan, DataSource, Experiment, Files, ModelPlan, Source,
-    ThreatPlan,
+    AttackPlan, CertifierPlan, DataPlan, DataSource, EndpointPlan, Experiment, Files, ModelPlan,
+    Source, ThreatPlan,
 };
 pub use page::{Column, Comparison, comparison, percent, short, write_report};
 pub use row::{Measured, Row, SCHEMA, SampleRow};

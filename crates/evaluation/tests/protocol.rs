@@ -67,6 +67,9 @@ fn context<'a>(root: &Path, passes: &'a Passes, observer: &'a dyn Observer) -> C
         passes,
         observer,
         command: "duress run e.toml".into(),
+        token: None,
+        stop: None,
+        force: false,
     }
 }
 

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 pub use attack::AttackPlan;
 pub use certifier::CertifierPlan;
 pub use data::{DataPlan, DataSource, Files};
-pub use model::{ModelPlan, Source};
+pub use model::{EndpointPlan, ModelPlan, Source};
 pub use threat::ThreatPlan;
 
 use crate::{Error, Result, hexadecimal};

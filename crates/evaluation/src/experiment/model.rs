@@ -1,9 +1,12 @@
 //! `[[model]]`: a network to train, a classifier behind a transformation, or an ensemble.
 use std::path::PathBuf;
 
+use duress_core::Access;
 use duress_defenses::{DEFENSES, Defense, TrainingDefense, Transformation, VotingEnsemble, find};
+use duress_graph::{Preparation, onnx};
 use duress_models::train::Metric;
 use duress_models::{Architecture, Recipe};
+use duress_remote::{CommandSettings, HttpSettings, OutputKind, Settings};
 use serde::Deserialize;
 
 use super::text::{check_part, effective, one_line, take_name};
@@ -52,6 +55,22 @@ pub enum Source {
         /// The safetensors file, relative to the working folder.
         path: PathBuf,
     },
+    /// A network of an ONNX file.
+    Onnx {
+        /// The file, relative to the working folder.
+        path: PathBuf,
+        /// What is done to a raw sample before the network sees it.
+        preparation: Preparation,
+        /// Which input and output of the file.
+        ends: onnx::Options,
+    },
+    /// A service that is asked and not seen.
+    Remote {
+        /// Where it is.
+        endpoint: EndpointPlan,
+        /// How it is asked.
+        settings: Box<Settings>,
+    },
     /// Another model's input is transformed.
     Wrapped {
         /// Name of the other model.
@@ -68,6 +87,29 @@ pub enum Source {
     },
 }
 
+/// Where a service is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EndpointPlan {
+    /// Behind HTTP.
+    Http(HttpSettings),
+    /// A program that is started.
+    Command(CommandSettings),
+}
+
+impl Source {
+    /// What an adversary may ask of the model.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        match self {
+            Source::Remote { settings, .. } if settings.output == OutputKind::Labels => {
+                Access::Labels
+            }
+            Source::Remote { .. } => Access::Scores,
+            _ => Access::Gradients,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Table {
@@ -75,6 +117,12 @@ pub(super) struct Table {
     architecture: Option<Architecture>,
     recipe: Option<Recipe>,
     file: Option<PathBuf>,
+    input: Option<Preparation>,
+    input_name: Option<String>,
+    output_name: Option<String>,
+    http: Option<HttpSettings>,
+    command: Option<CommandSettings>,
+    settings: Option<Settings>,
     base: Option<String>,
     members: Option<Vec<String>>,
     defense: Option<toml::Table>,
@@ -95,7 +143,10 @@ pub(super) fn check_all(tables: Vec<Table>) -> Result<Vec<ModelPlan>, String> {
     Ok(plans)
 }
 
-fn check(table: Table, known: &[&str]) -> Result<ModelPlan, String> {
+fn check(mut table: Table, known: &[&str]) -> Result<ModelPlan, String> {
+    if let Some(plan) = foreign(&mut table)? {
+        return Ok(plan);
+    }
     let name = table.name;
     let (defense, label, config) = match table.defense {
         None => (None, "none", serde_json::Value::Null),
@@ -140,13 +191,63 @@ fn check(table: Table, known: &[&str]) -> Result<ModelPlan, String> {
         }
         _ => {
             return Err(format!(
-                "give either `architecture` (with a training defence or none), `file`, {OTHERS}"
+                "give either `architecture` (with a training defence or none), `file`, `http`, \
+                 `command`, {OTHERS}"
             ));
         }
     };
     match table.recipe {
         Some(_) => Err("`recipe` belongs to a model with an `architecture`".into()),
         None => Ok(ModelPlan { name, source, defense: label, config }),
+    }
+}
+
+/// A network of an ONNX file or a service, if the table is of one.
+fn foreign(table: &mut Table) -> Result<Option<ModelPlan>, String> {
+    let onnx = table
+        .file
+        .as_deref()
+        .is_some_and(|path| path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("onnx")));
+    let remote = table.http.is_some() || table.command.is_some();
+    let ends = onnx::Options { input: table.input_name.take(), output: table.output_name.take() };
+    if !onnx && (table.input.is_some() || ends != onnx::Options::default()) {
+        return Err("`input`, `input_name` and `output_name` belong to the `file` of an ONNX \
+                    network"
+            .into());
+    }
+    if !remote && table.settings.is_some() {
+        return Err("`settings` belong to a service: `http` or `command`".into());
+    }
+    if !onnx && !remote {
+        return Ok(None);
+    }
+    let alone = table.architecture.is_none()
+        && table.recipe.is_none()
+        && table.base.is_none()
+        && table.members.is_none()
+        && table.defense.is_none();
+    let source = match (table.file.take(), table.http.take(), table.command.take()) {
+        _ if !alone => {
+            return Err("a file or a service stands alone: a transformation needs a \
+                                   model of its own whose `base` it is"
+                .into());
+        }
+        (Some(path), None, None) => {
+            Source::Onnx { path, preparation: table.input.take().unwrap_or_default(), ends }
+        }
+        (None, Some(http), None) => Source::remote(EndpointPlan::Http(http), table.settings.take()),
+        (None, None, Some(command)) => {
+            Source::remote(EndpointPlan::Command(command), table.settings.take())
+        }
+        _ => return Err("give one of `file`, `http` and `command`".into()),
+    };
+    let (name, config) = (table.name.clone(), serde_json::Value::Null);
+    Ok(Some(ModelPlan { name, source, defense: "none", config }))
+}
+
+impl Source {
+    fn remote(endpoint: EndpointPlan, settings: Option<Settings>) -> Self {
+        Source::Remote { endpoint, settings: Box::new(settings.unwrap_or_default()) }
     }
 }
 

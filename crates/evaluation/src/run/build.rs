@@ -18,8 +18,8 @@ use sha2::{Digest, Sha256};
 
 use super::lines::write_whole;
 use super::subject::Subject;
-use super::{Cost, Journal, Runner};
-use crate::experiment::{ModelPlan, Source};
+use super::{Cost, Journal, Runner, foreign};
+use crate::experiment::{EndpointPlan, ModelPlan, Source};
 use crate::row::{Measured, SampleRow};
 use crate::{Error, Result, hexadecimal};
 
@@ -102,6 +102,7 @@ impl Runner<'_> {
             built.predicted.extend(built.subject.classes_of(passes, rows)?);
         }
         cost.forwards = test.len() as u64;
+        self.look(plan, &built.subject, &built.predicted)?;
         let key = format!("{}/clean", built.name);
         if let Some(row) = journal.row(&key) {
             if row.model_digest == built.digest {
@@ -185,6 +186,18 @@ impl Runner<'_> {
                     ..Training::default()
                 };
                 Ok(local(model.digest()?, Arc::new(model), None, training))
+            }
+            Source::Onnx { path, preparation, ends } => {
+                let network = self.onnx(path, preparation, ends)?;
+                let training =
+                    Training { parameters: foreign::about(&network), ..Training::default() };
+                let prepared = serde_json::to_string(preparation)?;
+                let digest = digest(&[network.digest(), &prepared, &format!("{ends:?}")]);
+                Ok(local(digest, Arc::new(network), None, training))
+            }
+            Source::Remote { endpoint, settings } => {
+                let (subject, digest) = self.remote(endpoint, settings)?;
+                Ok(built(digest, subject, Training::default()))
             }
             Source::Wrapped { base, transformation } => {
                 let base = find(base)?;
@@ -403,6 +416,15 @@ fn describe(source: &Source) -> serde_json::Value {
             serde_json::json!({ "architecture": architecture, "recipe": recipe })
         }
         Source::Loaded { path } => serde_json::json!({ "file": path }),
+        Source::Onnx { path, preparation, .. } => {
+            serde_json::json!({ "file": path, "input": preparation })
+        }
+        Source::Remote { endpoint: EndpointPlan::Http(http), settings } => {
+            serde_json::json!({ "http": http, "settings": settings })
+        }
+        Source::Remote { endpoint: EndpointPlan::Command(command), settings } => {
+            serde_json::json!({ "command": command, "settings": settings })
+        }
         Source::Wrapped { base, .. } => serde_json::json!({ "base": base }),
         Source::Voting { members, .. } => serde_json::json!({ "members": members }),
     }

@@ -4,6 +4,7 @@ mod attacked;
 mod build;
 mod certify;
 mod data;
+mod foreign;
 mod journal;
 mod lines;
 mod parts;
@@ -13,10 +14,12 @@ mod subject;
 mod transfer;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use duress_core::{Passes, Progress};
 use duress_datasets::Folders;
+use duress_remote::Secret;
 
 pub(crate) use attacked::is_search;
 pub use journal::{Identity, Journal};
@@ -62,6 +65,12 @@ pub struct Context<'a> {
     pub observer: &'a dyn Observer,
     /// The command to repeat the run.
     pub command: String,
+    /// What HTTP services are shown; it is never written.
+    pub token: Option<Secret>,
+    /// Whether to stop waiting for a service.
+    pub stop: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+    /// Whether to attack although model and data do not seem to fit.
+    pub force: bool,
 }
 
 /// What a run found.

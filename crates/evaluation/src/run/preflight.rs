@@ -55,6 +55,12 @@ impl Runner<'_> {
                     let model = Model::load(path, self.context.passes.device())?;
                     self.fits(&plan.name, &model)?;
                 }
+                Source::Onnx { path, preparation, ends } => {
+                    let network = self.onnx(path, preparation, ends)?;
+                    self.has_classes(&plan.name, network.classes())?;
+                }
+                // A service is asked when its turn comes: each question may cost.
+                Source::Remote { .. } => self.check_access(plan)?,
                 Source::Wrapped { transformation, .. } => {
                     let wrapped = transformation.wrap(Arc::clone(&blank));
                     wrapped.map_err(|error| self.at(plan)(error.into()))?;
@@ -67,6 +73,31 @@ impl Runner<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Checks that each attack makes do with what a service answers.
+    fn check_access(&self, plan: &ModelPlan) -> Result<()> {
+        let access = plan.source.access();
+        let over = self
+            .experiment
+            .attacks
+            .iter()
+            .find(|attack| attack.surrogate.is_none() && attack.attack.access() > access);
+        let Some(over) = over else { return Ok(()) };
+        let apply: Vec<&str> = duress_attacks::ATTACKS
+            .iter()
+            .filter(|entry| entry.access <= access)
+            .map(|entry| entry.name)
+            .collect();
+        Err(self.fault(&format!(
+            "[[attack]] `{}` asks for {}s, and the service `{}` answers with {}s only; these \
+             attacks apply: {}",
+            over.label,
+            over.attack.access(),
+            plan.name,
+            access,
+            apply.join(", ")
+        )))
     }
 
     fn check_attacks(&self) -> Result<()> {

@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock};
 
 use burn::prelude::*;
 use duress_core::{
-    Access, Classifier, Cut, LabelOracle, Oracle, Passes, ScoreOracle, Surrogate, WhiteBox, host,
+    Classifier, Cut, LabelOracle, Oracle, Passes, ScoreOracle, Surrogate, WhiteBox, host,
     predictions,
 };
 
@@ -31,15 +31,6 @@ impl Subject {
         stand_in: Option<Arc<dyn Classifier>>,
     ) -> Self {
         Subject::Local { classifier, stand_in, cuts: OnceLock::new() }
-    }
-
-    /// What an adversary may ask.
-    pub(super) fn access(&self) -> Access {
-        match self {
-            Subject::Local { .. } => Access::Gradients,
-            Subject::Scores(_) => Access::Scores,
-            Subject::Labels(_) => Access::Labels,
-        }
     }
 
     /// Runs `work` with the best access an adversary has.
