@@ -29,6 +29,11 @@ pub(crate) fn watch_interrupts() -> Result<()> {
     Ok(())
 }
 
+/// Whether there was a Ctrl-C.
+pub(crate) fn interrupted() -> bool {
+    STOP.load(Ordering::Relaxed)
+}
+
 /// How long plain output stays silent.
 const QUIET: Duration = Duration::from_secs(10);
 
@@ -144,7 +149,7 @@ impl Progress for Screen {
     }
 
     fn cancelled(&self) -> bool {
-        STOP.load(Ordering::Relaxed)
+        interrupted()
     }
 }
 

@@ -4,11 +4,13 @@
 //! 3.0. The header is a Python dictionary literal; only the form that `NumPy` itself writes for
 //! plain numbers is read, so a hostile header cannot make a general expression parser recurse.
 mod header;
+mod write;
 
 use std::fmt;
 
 use crate::{Error, Input, Result};
 use header::{number_type, parse};
+pub use write::encode;
 
 /// Type of the numbers in an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

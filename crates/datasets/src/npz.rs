@@ -1,9 +1,13 @@
 //! NPZ, a zip of `NumPy` arrays: images or table rows and their labels.
+mod write;
+
 use std::io::Cursor;
 
 use duress_core::Domain;
 use npyz::npz::NpzArchive;
 use serde::{Deserialize, Serialize};
+
+pub use write::encode;
 
 use crate::{Dataset, Error, Input, Result, dataset::numbered, npy};
 

@@ -53,6 +53,9 @@ fn go(folder: &Path, data: &str, notes: &Notes) -> Result<Summary, Error> {
         passes: &passes,
         observer: notes,
         command: String::new(),
+        token: None,
+        stop: None,
+        force: false,
     };
     run(&experiment(folder, data), &context)
 }

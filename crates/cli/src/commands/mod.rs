@@ -1,16 +1,22 @@
 //! The subcommands.
 mod data;
+mod evaluate;
 mod list;
 mod measure;
+mod predict;
 mod report;
 mod run;
+mod subject;
 mod train;
+
+use std::sync::Arc;
 
 use duress_evaluation::core::{Passes, device};
 use duress_evaluation::{Context, Observer};
 
 use crate::arguments::{Arguments, Command, Place};
 use crate::folders;
+use crate::progress::interrupted;
 
 pub(crate) use anyhow::Result;
 
@@ -32,6 +38,8 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<()> {
         Command::List(arguments) => list::list(&arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Train(arguments) => train::train(arguments),
+        Command::Evaluate(arguments) => evaluate::evaluate(*arguments),
+        Command::Predict(arguments) => predict::predict(*arguments),
         Command::Attack(arguments) => measure::attack(arguments),
         Command::Certify(arguments) => measure::certify(arguments),
         Command::Report(arguments) => report::report(&arguments),
@@ -67,6 +75,9 @@ fn context<'a>(
         passes,
         observer,
         command: command(),
+        token: None,
+        stop: Some(Arc::new(interrupted)),
+        force: false,
     })
 }
 

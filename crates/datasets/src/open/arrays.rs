@@ -16,6 +16,12 @@ use crate::{
 pub(super) fn npz(path: &Path, options: &Options, notes: &mut Vec<String>) -> Result<Raw> {
     let mut archive = Archive::open(Input::open(path)?)?;
     let names = archive.names().to_vec();
+    if options.unlabelled {
+        let key = inputs_only(archive.file(), &names, options)?;
+        notes.push(format!("inputs from `{key}`"));
+        let inputs = archive.array(&key)?;
+        return from_arrays(inputs, None, options, notes);
+    }
     let [inputs, labels] = match &options.keys {
         Some(keys) => {
             if let Some(missing) = keys.iter().find(|key| !names.contains(key)) {
@@ -32,11 +38,30 @@ pub(super) fn npz(path: &Path, options: &Options, notes: &mut Vec<String>) -> Re
         None => pairs::pick(archive.file(), &names, options.part.as_deref(), notes)?,
     };
     let (inputs, labels) = (archive.array(&inputs)?, archive.array(&labels)?);
-    from_arrays(inputs, &labels, options, notes)
+    from_arrays(inputs, Some(&labels), options, notes)
+}
+
+/// The array of inputs of an archive that need not have labels.
+fn inputs_only(file: &str, names: &[String], options: &Options) -> Result<String> {
+    if let Some([inputs, _]) = &options.keys {
+        return Ok(inputs.clone());
+    }
+    if let [only] = names {
+        return Ok(only.clone());
+    }
+    if let Ok([inputs, _]) = pairs::pick(file, names, options.part.as_deref(), &mut Vec::new()) {
+        return Ok(inputs);
+    }
+    let expected = "one array, or `keys` with the name of the inputs";
+    Err(Error::format(file, "array names", expected, names.join(", ")))
 }
 
 /// A file of inputs with one of labels, or a folder with `inputs.npy` and `labels.npy`.
 pub(super) fn npy(path: &Path, options: &Options, notes: &mut Vec<String>) -> Result<Raw> {
+    if options.unlabelled {
+        let inputs = if path.is_dir() { path.join("inputs.npy") } else { path.to_owned() };
+        return from_arrays(npy::read(Input::open(&inputs)?)?, None, options, notes);
+    }
     let (inputs, labels) = if path.is_dir() {
         let labels = options.labels.as_ref();
         let labels = labels.map_or_else(|| path.join("labels.npy"), |given| beside(path, given));
@@ -63,7 +88,7 @@ pub(super) fn npy(path: &Path, options: &Options, notes: &mut Vec<String>) -> Re
         });
     }
     let (inputs, labels) = (npy::read(Input::open(&inputs)?)?, npy::read(Input::open(&labels)?)?);
-    from_arrays(inputs, &labels, options, notes)
+    from_arrays(inputs, Some(&labels), options, notes)
 }
 
 fn files_beside(path: &Path) -> String {
@@ -77,7 +102,7 @@ fn files_beside(path: &Path) -> String {
 
 fn from_arrays(
     inputs: Array,
-    labels: &Array,
+    labels: Option<&Array>,
     options: &Options,
     notes: &mut Vec<String>,
 ) -> Result<Raw> {
@@ -87,7 +112,10 @@ fn from_arrays(
     }
     let count = shape.first().copied().unwrap_or(0);
     let (layout, last) = layout(&file, &shape, options, notes)?;
-    let labels = label_numbers(labels, count)?;
+    let labels = match labels {
+        Some(labels) => label_numbers(labels, count)?,
+        None => Labels::Numbers(vec![0; count]),
+    };
     let numbers = match inputs.is_integer() {
         true if inputs.is_byte() => Numbers::Bytes,
         true => Numbers::Integers,

@@ -50,6 +50,8 @@ pub struct Options {
     pub label_offset: i64,
     /// Read only so many samples from the start. Of class folders, as many from each as it takes.
     pub limit: Option<usize>,
+    /// Read inputs only: each sample gets label 0. For predictions, not for attacks.
+    pub unlabelled: bool,
     /// Colour planes, 1 or 3. Grey is `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601), not rounded;
     /// grey pictures repeat their plane for 3.
     pub channels: Option<usize>,
@@ -196,6 +198,7 @@ impl Options {
             ("more", !self.more.is_empty(), &[Cifar10, Cifar100]),
             ("arrangement", self.arrangement.is_some(), &[Npz, Npy, Csv]),
             ("shape", self.shape.is_some(), &[Npz, Npy, Csv]),
+            ("unlabelled", self.unlabelled, &[Npz, Npy]),
         ];
         for (field, is_given, formats) in given {
             if is_given && !formats.contains(&format) {
@@ -226,11 +229,12 @@ mod tests {
              labels = \"y.npy\"\nlabel_pattern = \"{label}_*\"\nschema = \"s.toml\"\n\
              label_column = \"c\"\nmore = [\"b.bin\"]\narrangement = \"channels_last\"\n\
              shape = [1, 2, 3]\nunits = \"raw\"\nbounds = [-1, 1]\nclasses = [\"a\", \"b\"]\n\
-             label_offset = -1\nlimit = 5\nchannels = 3\nresize = [4, 6]\n",
+             label_offset = -1\nlimit = 5\nchannels = 3\nresize = [4, 6]\n\
+             unlabelled = true\n",
         )
         .unwrap();
         let text = toml::to_string(&options).unwrap();
-        assert_eq!(text.lines().count(), 18, "{text}");
+        assert_eq!(text.lines().count(), 19, "{text}");
         assert_eq!(Options::parse(&text).unwrap(), options);
         assert_eq!(options.bounds, Some([-1.0, 1.0]));
         assert_eq!(options.arrangement, Some(Arrangement::ChannelsLast));

@@ -240,6 +240,6 @@ fn same(a: f64, b: f64) -> bool {
     a.to_bits() == b.to_bits()
 }
 
-pub(super) fn attack_key(model: &str, attack: &str, norm: Norm, epsilon: f64) -> String {
+pub(crate) fn attack_key(model: &str, attack: &str, norm: Norm, epsilon: f64) -> String {
     format!("{model}/{attack}/{norm}/{epsilon}")
 }

@@ -153,7 +153,7 @@ impl Runner<'_> {
         Ok(built)
     }
 
-    fn assemble(&self, plan: &ModelPlan, others: &[Built]) -> Result<Built> {
+    pub(super) fn assemble(&self, plan: &ModelPlan, others: &[Built]) -> Result<Built> {
         let find = |name: &String| {
             let known = others.iter().find(|other| &other.name == name);
             known.ok_or_else(|| Error::Experiment {

@@ -135,16 +135,15 @@ impl Runner<'_> {
         given: &Preparation,
         ends: &'s onnx::Options,
     ) -> Vec<Alternative<'s>> {
-        let channels = match self.data.test.domain().layout() {
-            duress_core::Layout::Image { channels, .. } => channels,
-            _ => return Vec::new(),
+        let duress_core::Layout::Image { channels, .. } = self.data.test.domain().layout() else {
+            return Vec::new();
         };
         let with = |mean: &[f64], std: &[f64]| Preparation {
             mean: mean.to_vec(),
             std: std.to_vec(),
             ..given.clone()
         };
-        let bytes = if given.scale == 1.0 { 255.0 } else { 1.0 };
+        let bytes = if given.scale > 1.0 { 1.0 } else { 255.0 };
         let mut forms = vec![(
             format!("values multiplied by {bytes}"),
             format!("give scale {bytes}"),

@@ -4,11 +4,13 @@ mod attacked;
 mod build;
 mod certify;
 mod data;
+mod examples;
 mod foreign;
 mod journal;
 mod lines;
 mod parts;
 mod phase;
+mod predict;
 mod preflight;
 mod subject;
 mod transfer;
@@ -22,8 +24,10 @@ use duress_datasets::Folders;
 use duress_remote::Secret;
 
 pub(crate) use attacked::is_search;
+pub use examples::write_examples;
 pub use journal::{Identity, Journal};
 pub(crate) use lines::write_whole;
+pub use predict::{Predictions, predict};
 pub(crate) use transfer::{Adversarial, CLEAN};
 
 use crate::experiment::Experiment;

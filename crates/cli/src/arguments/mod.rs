@@ -1,8 +1,12 @@
 //! What can be typed. Hyperparameters come from files, never from flags.
+mod subject;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use duress_evaluation::core::{Epsilon, Norm};
+
+pub(crate) use subject::{Model, Samples, Service};
 
 /// Attack, defend, certify and compare machine-learning models.
 #[derive(Debug, Parser)]
@@ -20,6 +24,10 @@ pub(crate) enum Command {
     Run(Run),
     /// Train one model of an experiment file.
     Train(Train),
+    /// Attack your own model on your own data, and print the verdict.
+    Evaluate(Box<Evaluate>),
+    /// Write what a model answers to data.
+    Predict(Box<Predict>),
     /// Attack a trained model.
     Attack(Attack),
     /// Certify a trained model.
@@ -126,6 +134,68 @@ pub(crate) struct Subject {
     pub(crate) seed: u32,
     #[command(flatten)]
     pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Evaluate {
+    #[command(flatten)]
+    pub(crate) model: Model,
+    #[command(flatten)]
+    pub(crate) samples: Samples,
+    #[command(flatten)]
+    pub(crate) service: Service,
+    #[command(flatten)]
+    pub(crate) question: Question,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// What an adversary may do, and what follows from the verdict.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Attack")]
+pub(crate) struct Question {
+    /// Norm of the ball: l0, l1, l2 or linf.
+    #[arg(long)]
+    pub(crate) norm: Norm,
+    /// Radius such as 8/255, or several, in units of the raw input; in l0 a number of features.
+    #[arg(long, value_name = "RADII", required = true, value_delimiter = ',')]
+    pub(crate) epsilon: Vec<Epsilon>,
+    /// Suite or attack with its default hyperparameters. If missing: the strongest that the model
+    /// allows, `autoattack-standard` for a network.
+    #[arg(long, visible_alias = "attack", value_name = "NAME")]
+    pub(crate) suite: Vec<String>,
+    /// File of `[[attack]]` tables with hyperparameters.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Most queries of each attack on each sample.
+    #[arg(long, value_name = "QUERIES")]
+    pub(crate) budget: Option<u64>,
+    /// Exit with 1 if the robust accuracy at the largest radius is under this share.
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) fail_under: Option<f64>,
+    /// Attack even if model and data do not seem to fit.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Seed of all draws.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u32,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Predict {
+    #[command(flatten)]
+    pub(crate) model: Model,
+    #[command(flatten)]
+    pub(crate) samples: Samples,
+    #[command(flatten)]
+    pub(crate) service: Service,
+    /// The npy file to write: logits `[N, K]`, or labels `[N]` of a service that gives no more.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) place: Place,
 }
