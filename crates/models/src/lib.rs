@@ -10,6 +10,7 @@ pub mod atomic;
 mod card;
 mod decorators;
 mod error;
+pub mod import;
 mod initialization;
 mod max_pool;
 mod model;
@@ -22,6 +23,7 @@ mod weights;
 pub use card::{Accuracy, Card, SCHEMA};
 pub use decorators::{Averaged, Ensemble, Normalized, Quantized, Vote};
 pub use error::{Error, Result, WeightFault};
+pub use import::{ForeignWeights, KeyMap, WeightLayout};
 pub use max_pool::max_pool2d;
 pub use model::Model;
 pub use network::{
