@@ -11,8 +11,8 @@ mod card;
 mod decorators;
 mod error;
 mod graph;
+pub mod import;
 mod initialization;
-
 mod model;
 mod network;
 mod normalization;
@@ -24,6 +24,7 @@ pub use card::{Accuracy, Card, SCHEMA};
 pub use decorators::{Averaged, Ensemble, Normalized, Quantized, Vote};
 pub use duress_graph::max_pool2d;
 pub use error::{Error, Result, WeightFault};
+pub use import::{ForeignWeights, KeyMap, WeightLayout};
 pub use model::Model;
 pub use network::{
     ARCHITECTURES, Architecture, BasicBlock, Body, Entry, LeNet, Mlp, Network, PreActivationBlock,

@@ -145,12 +145,12 @@ fn differences<'a>(
 
 /// Where a traversal is; enums count for nothing.
 #[derive(Default)]
-struct Path {
+pub(crate) struct Path {
     names: Vec<Option<String>>,
 }
 
 impl Path {
-    fn enter(&mut self, name: &str, container: &str) {
+    pub(crate) fn enter(&mut self, name: &str, container: &str) {
         let part = match container {
             // The variant, and the field that holds the enum of a network.
             _ if container.starts_with("Enum:") => None,
@@ -160,11 +160,11 @@ impl Path {
         self.names.push(part);
     }
 
-    fn exit(&mut self) {
+    pub(crate) fn exit(&mut self) {
         self.names.pop();
     }
 
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.names.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(".")
     }
 }

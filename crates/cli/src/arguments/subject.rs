@@ -22,7 +22,13 @@ pub(crate) struct Model {
     #[arg(long, value_name = "FACTOR")]
     pub(crate) scale: Option<f64>,
     /// Mean that the network's input is normalised by, after the scale: one value or one a channel.
-    #[arg(long, value_name = "VALUES", value_delimiter = ',', requires = "std", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "VALUES",
+        value_delimiter = ',',
+        requires = "std",
+        allow_hyphen_values = true
+    )]
     pub(crate) mean: Vec<f64>,
     /// Standard deviation that goes with the mean.
     #[arg(long, value_name = "VALUES", value_delimiter = ',', requires = "mean")]
@@ -104,7 +110,13 @@ pub(crate) struct Samples {
     #[arg(long, value_name = "UNITS", value_parser = ["bytes", "unit", "raw"])]
     pub(crate) units: Option<String>,
     /// Box of each value: what an adversary may not leave.
-    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', num_args = 1, allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "LOW,HIGH",
+        value_delimiter = ',',
+        num_args = 1,
+        allow_hyphen_values = true
+    )]
     pub(crate) bounds: Vec<f32>,
     /// Schema of a CSV file (TOML).
     #[arg(long, value_name = "FILE")]

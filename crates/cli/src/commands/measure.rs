@@ -6,6 +6,7 @@ use duress_evaluation::core::Epsilon;
 use toml::{Table, Value};
 
 use super::run::{execute, parse};
+use super::subject::text;
 use super::{BadInput, Result};
 use crate::arguments::{Attack, Certify, Subject};
 
@@ -47,7 +48,7 @@ pub(super) fn certify(arguments: Certify) -> Result<()> {
 }
 
 /// The radii in ascending order, each once.
-fn ascending(mut radii: Vec<Epsilon>) -> Vec<Value> {
+pub(super) fn ascending(mut radii: Vec<Epsilon>) -> Vec<Value> {
     radii.sort_by(|a, b| a.get().total_cmp(&b.get()));
     radii.dedup();
     radii.into_iter().map(|radius| Value::Float(radius.get())).collect()
@@ -86,7 +87,7 @@ fn measure(
 }
 
 /// The tables `[[kind]]` of a file, which holds nothing else.
-fn tables(path: &Path, kind: &str) -> Result<Vec<Value>> {
+pub(super) fn tables(path: &Path, kind: &str) -> Result<Vec<Value>> {
     let fault = |reason: String| Error::Experiment { path: path.to_owned(), reason };
     let read = std::fs::read_to_string(path);
     let content = read.map_err(|source| Error::Io { path: path.to_owned(), source })?;
@@ -101,8 +102,4 @@ fn tables(path: &Path, kind: &str) -> Result<Vec<Value>> {
         Some(Value::Array(tables)) if !tables.is_empty() => Ok(tables),
         _ => Err(fault(format!("expected at least one [[{kind}]] table")).into()),
     }
-}
-
-fn text(value: &str) -> Value {
-    Value::String(value.to_owned())
 }

@@ -54,7 +54,7 @@ pub(super) fn predict(arguments: Predict) -> Result<()> {
             (npy::encode(&[labels.len()], &labels)?, vec![labels.len()])
         }
     };
-    atomic::write(out, &bytes)?;
+    atomic::write(out, &[&bytes])?;
     drop(screen);
     let what = if shape.len() == 2 { "logits" } else { "labels" };
     output::line(&format!("{what}  {shape:?}  {}", out.display()))

@@ -15,7 +15,7 @@ pub(super) fn run(arguments: Run) -> Result<()> {
 }
 
 /// One folder an experiment and device: runs that differ do not meet.
-fn folder_name(experiment: &Experiment, place: &Place) -> String {
+pub(super) fn folder_name(experiment: &Experiment, place: &Place) -> String {
     let device = if place.device == "flex" { "" } else { place.device.as_str() };
     let dash = if device.is_empty() { "" } else { "-" };
     format!("{}{dash}{device}-{}", experiment.name, &experiment.digest[..8])

@@ -149,7 +149,9 @@ fn as_table(key: &str) -> impl Fn(Value) -> Result<Table> {
     let key = key.to_owned();
     move |value| match value {
         Value::Table(table) => Ok(table),
-        other => Err(BadInput(format!("the model card's `{key}` must be a table, got {other}")).into()),
+        other => {
+            Err(BadInput(format!("the model card's `{key}` must be a table, got {other}")).into())
+        }
     }
 }
 
@@ -265,17 +267,30 @@ fn with_service(table: &mut Table, model: &Model, service: &Service) -> Result<(
     if model.layout.as_deref() == Some("nhwc") {
         sample.insert("channels_last".into(), Value::Boolean(true));
     }
+    let mut units = None;
     if !model.mean.is_empty() {
         let floats = |values: &[f64]| Value::Array(values.iter().map(|&one| one.into()).collect());
-        sample.insert("mean".into(), floats(&model.mean));
-        sample.insert("std".into(), floats(&model.std));
+        units = Some(Table::from_iter([
+            ("kind".into(), text("standardized")),
+            ("mean".into(), floats(&model.mean)),
+            ("std".into(), floats(&model.std)),
+        ]));
     }
     if let Some(scale) = model.scale {
         match scale {
-            255.0 => sample.insert("units".into(), text("bytes")),
-            1.0 => None,
-            _ => return wrong("--scale of another value than 255", "an .onnx file"),
-        };
+            scale if model.mean.is_empty() => {
+                let list = |value: f64| Value::Array(vec![Value::Float(value)]);
+                units = Some(Table::from_iter([
+                    ("kind".into(), text("scaled")),
+                    ("scale".into(), list(scale)),
+                    ("offset".into(), list(0.0)),
+                ]));
+            }
+            _ => return wrong("--scale together with --mean", "an .onnx file"),
+        }
+    }
+    if let Some(units) = units {
+        sample.insert("units".into(), Value::Table(units));
     }
     if !sample.is_empty() {
         set(table, "settings", "sample", Some(Value::Table(sample)));
@@ -310,7 +325,8 @@ fn with_samples(data: &mut Table, samples: &Samples) -> Result<()> {
     let file = |path: &Option<PathBuf>| path.as_deref().map(|path| text(&path.to_string_lossy()));
     let word = |word: &Option<String>| word.as_deref().map(text);
     let list = |values: Vec<Value>| (!values.is_empty()).then_some(Value::Array(values));
-    let integers = |values: &[usize]| values.iter().map(|&one| Value::Integer(one as i64)).collect();
+    let integers =
+        |values: &[usize]| values.iter().map(|&one| Value::Integer(one as i64)).collect();
     let given = [
         ("labels", file(&samples.labels)),
         ("keys", list(samples.keys.iter().map(|key| text(key)).collect())),
@@ -338,7 +354,11 @@ fn with_samples(data: &mut Table, samples: &Samples) -> Result<()> {
     for (key, value) in given {
         if let Some(value) = value {
             if !data.contains_key("path") {
-                let reason = format!("--{} is for files, and `{}` is a known data set", flag(key), samples.data);
+                let reason = format!(
+                    "--{} is for files, and `{}` is a known data set",
+                    flag(key),
+                    samples.data
+                );
                 return Err(BadInput(reason).into());
             }
             data.insert(key.into(), value);
