@@ -33,7 +33,7 @@ pub(super) fn evaluate(arguments: Evaluate) -> Result<()> {
     let experiment = run::parse(&toml::to_string(&experiment)?, Path::new(&model.model))?;
     let passes = super::passes(&place)?;
     watch_interrupts()?;
-    let screen = Screen::new(&experiment, target.json);
+    let screen = if target.json { Screen::new(&experiment, true) } else { Screen::bare() };
     let runs = PathBuf::from("duress-runs");
     let own = || runs.join(run::folder_name(&experiment, &place));
     let out = target.out.clone().unwrap_or_else(own);

@@ -22,6 +22,9 @@ pub(super) fn predict(arguments: Predict) -> Result<()> {
         return Err(BadInput(reason).into());
     }
     let mut subject = Subject::new(&arguments.model, &arguments.service, &arguments.samples)?;
+    for note in &subject.notes {
+        output::remark(note);
+    }
     let file = subject.data.get("path").and_then(Value::as_str).unwrap_or("");
     let arrays = [".npz", ".npy"].iter().any(|ending| file.ends_with(ending));
     if arrays && !subject.data.contains_key("labels") {

@@ -65,13 +65,16 @@ impl Raw {
             if after < before {
                 notes.push(format!(
                     "the first {limit} of {count} samples are of {after} of the {before} classes: \
-                     the file is sorted by class, shuffle it or raise `limit`"
+                     if the file is sorted by class, shuffle it or raise `limit`"
                 ));
             }
             name = format!("{name}[..{limit}]");
         }
+        // What is said of labels that nobody gave helps nobody.
+        let mut unsaid = Vec::new();
+        let about = if options.unlabelled { &mut unsaid } else { &mut *notes };
         let (labels, classes) =
-            labels::resolve(&self.file, self.labels, classes, options.label_offset, notes)?;
+            labels::resolve(&self.file, self.labels, classes, options.label_offset, about)?;
         if let Some(at) = self.values.iter().position(|value| !value.is_finite()) {
             return Err(Error::NotFinite {
                 file: self.file,

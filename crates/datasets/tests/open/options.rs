@@ -74,7 +74,7 @@ fn a_limit_that_loses_classes_says_so() {
     let path = folder.write("s.npz", npz(&[("x", x), ("y", longs(&[0, 0, 1, 2]))]));
     let opened = read(&path, "limit = 2");
     assert_eq!((opened.dataset.values(), opened.dataset.name()), (&[0.0, 1.0][..], "s.npz[..2]"));
-    let note = "the first 2 of 4 samples are of 1 of the 3 classes: the file is sorted by class, \
+    let note = "the first 2 of 4 samples are of 1 of the 3 classes: if the file is sorted by class, \
                 shuffle it or raise `limit`";
     assert!(opened.notes.contains(&note.to_owned()), "{:?}", opened.notes);
     let header = "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }";

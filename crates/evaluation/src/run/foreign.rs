@@ -46,12 +46,27 @@ impl Runner<'_> {
         })
     }
 
-    /// A service, and what stands for its weights, which nobody sees.
+    /// A service, and what stands for its weights, which nobody sees. It is asked once.
     pub(super) fn remote(
         &self,
         endpoint: &EndpointPlan,
         settings: &Settings,
     ) -> Result<(Subject, String)> {
+        let (remote, digest) = self.unasked(endpoint, settings)?;
+        let subject = if settings.output == OutputKind::Labels {
+            Subject::Labels(Arc::new(remote.labels()?))
+        } else {
+            Subject::Scores(Arc::new(remote.scores()?))
+        };
+        Ok((subject, digest))
+    }
+
+    /// A service that has not been asked anything.
+    pub(super) fn unasked(
+        &self,
+        endpoint: &EndpointPlan,
+        settings: &Settings,
+    ) -> Result<(Remote, String)> {
         let (test, device) = (&self.data.test, self.context.passes.device());
         let settings = Settings {
             classes: settings.classes.or(match settings.output {
@@ -60,7 +75,6 @@ impl Runner<'_> {
             }),
             ..settings.clone()
         };
-        let asks_labels = settings.output == OutputKind::Labels;
         let about = serde_json::to_string(&settings)?;
         let domain = test.domain().clone();
         let (remote, address) = match endpoint {
@@ -81,12 +95,7 @@ impl Runner<'_> {
             }
             None => remote,
         };
-        let subject = if asks_labels {
-            Subject::Labels(Arc::new(remote.labels()?))
-        } else {
-            Subject::Scores(Arc::new(remote.scores()?))
-        };
-        Ok((subject, digest(&[&address, &about])))
+        Ok((remote, digest(&[&address, &about])))
     }
 
     /// Looks whether model and data fit before the model is attacked, and says what is odd.

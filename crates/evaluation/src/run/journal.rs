@@ -181,6 +181,21 @@ impl Journal {
         write_whole(&self.folder.join(SAMPLES), jsonl(&lines)?.as_bytes())
     }
 
+    /// Deletes a run that has measured nothing yet, so that its folder is as it was.
+    pub(super) fn discard_empty(self) -> Result<()> {
+        if !self.rows.is_empty() {
+            return Ok(());
+        }
+        clear(&self.folder)?;
+        for name in [IDENTITY, LOCK] {
+            let path = self.folder.join(name);
+            fs::remove_file(&path).map_err(Error::io(&path))?;
+        }
+        // It stays where it holds files of others.
+        let _ = fs::remove_dir(&self.folder);
+        Ok(())
+    }
+
     fn add<T: Serialize>(&self, name: &str, lines: &[T]) -> Result<()> {
         let path = self.folder.join(name);
         let text = jsonl(lines)?;

@@ -109,30 +109,42 @@ pub fn run(experiment: &Experiment, context: &Context<'_>) -> Result<Summary> {
     let runner = Runner { experiment, context, data };
     runner.check()?;
     let mut journal = Journal::open(&context.out, &runner.identity(), context.fresh)?;
-    runner.keep_clean_rows(&journal)?;
-    let mut models: Vec<Built> = Vec::new();
-    // A surrogate must be there before the models that its examples are handed to.
-    if experiment.attacks.iter().any(|plan| plan.surrogate.is_some()) {
-        for plan in &experiment.models {
-            models.push(runner.build(plan, &models, &mut journal)?);
+    if let Err(error) = measure(&runner, &mut journal) {
+        if !error.is_cancelled() {
+            journal.discard_empty()?;
         }
-    }
-    for (index, plan) in experiment.models.iter().enumerate() {
-        if index == models.len() {
-            models.push(runner.build(plan, &models, &mut journal)?);
-        }
-        let built = &models[index];
-        runner.attack(built, &models, &mut journal)?;
-        runner.certify(built, &mut journal)?;
-        runner.contradictions(built, &journal)?;
-        context.observer.model_done(journal.rows(), &built.name);
-    }
-    if experiment.transfer {
-        runner.transfer(&models, &mut journal)?;
+        return Err(error);
     }
     journal.write_samples()?;
     let checks = self_checks(journal.rows());
     Ok(Summary { rows: journal.into_rows(), checks })
+}
+
+/// All measurements of a run that are not there yet.
+fn measure(runner: &Runner<'_>, journal: &mut Journal) -> Result<()> {
+    let Runner { experiment, context, .. } = *runner;
+    runner.keep_clean_rows(journal)?;
+    let mut models: Vec<Built> = Vec::new();
+    // A surrogate must be there before the models that its examples are handed to.
+    if experiment.attacks.iter().any(|plan| plan.surrogate.is_some()) {
+        for plan in &experiment.models {
+            models.push(runner.build(plan, &models, journal)?);
+        }
+    }
+    for (index, plan) in experiment.models.iter().enumerate() {
+        if index == models.len() {
+            models.push(runner.build(plan, &models, journal)?);
+        }
+        let built = &models[index];
+        runner.attack(built, &models, journal)?;
+        runner.certify(built, journal)?;
+        runner.contradictions(built, journal)?;
+        context.observer.model_done(journal.rows(), &built.name);
+    }
+    if experiment.transfer {
+        runner.transfer(&models, journal)?;
+    }
+    Ok(())
 }
 
 /// One run.

@@ -60,7 +60,10 @@ impl Runner<'_> {
                     self.has_classes(&plan.name, network.classes())?;
                 }
                 // A service is asked when its turn comes: each question may cost.
-                Source::Remote { .. } => self.check_access(plan)?,
+                Source::Remote { endpoint, settings } => {
+                    self.unasked(endpoint, settings)?;
+                    self.check_access(plan)?;
+                }
                 Source::Wrapped { transformation, .. } => {
                     let wrapped = transformation.wrap(Arc::clone(&blank));
                     wrapped.map_err(|error| self.at(plan)(error.into()))?;
