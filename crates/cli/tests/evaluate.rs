@@ -1,11 +1,12 @@
 //! A user's own network and data: the files of `examples/pytorch`, made by PyTorch.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a test may say and panic")]
 mod common;
 
 use std::collections::BTreeMap;
 use std::process::Command;
 
 use common::World;
+use duress_evaluation::datasets::open::Options;
 use duress_evaluation::datasets::{Input, npy};
 use serde_json::Value;
 
@@ -241,7 +242,7 @@ fn a_program_is_attacked_by_its_scores_and_by_its_labels_only_within_the_budget(
 /// The first inputs of the samples as one array.
 fn npy_of(world: &World, count: usize) -> Vec<u8> {
     let path = world.path("test.npz");
-    let opened = duress_evaluation::datasets::open::open(&path, &Default::default()).unwrap();
+    let opened = duress_evaluation::datasets::open::open(&path, &Options::default()).unwrap();
     let values = &opened.dataset.values()[..count * 64];
     npy::encode(&[count, 1, 8, 8], values).unwrap()
 }

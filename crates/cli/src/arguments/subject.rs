@@ -5,14 +5,16 @@ use clap::Args;
 
 /// What is asked: a file, a service, a program.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_field_names, reason = "flags are named after the fields")]
 #[command(next_help_heading = "Model")]
 pub(crate) struct Model {
-    /// A network (.onnx), a model of `duress train` (.safetensors), a service (http://...) or a
-    /// program (cmd:"python predict.py").
+    /// A network (.onnx), a model of `duress train` (.safetensors), weights whose layers a card
+    /// names (.pt, .pth, .safetensors, .bpk), a service (http://...) or a program
+    /// (cmd:"python predict.py").
     #[arg(long, value_name = "FILE|URL|CMD")]
     pub(crate) model: String,
     /// Model card (TOML): tables `input`, `data`, `http`, `command` and `settings` with what flags
-    /// would say. If missing: the file of the model's name that ends in `.toml`.
+    /// would say; of weights, `architecture`, `normalization` and `keys`. If missing: the file of the model's name that ends in `.toml`.
     #[arg(long, value_name = "FILE")]
     pub(crate) card: Option<PathBuf>,
     /// Order of the network's input axes; told by the shapes if missing.
@@ -88,7 +90,7 @@ pub(crate) struct Samples {
     /// File of labels, where the data have them apart.
     #[arg(long, value_name = "FILE")]
     pub(crate) labels: Option<PathBuf>,
-    /// Names of the arrays of inputs and labels in an npz file, such as x_test,y_test.
+    /// Names of the arrays of inputs and labels in an npz file, such as `x_test,y_test`.
     #[arg(long, value_name = "X,Y", value_delimiter = ',', num_args = 1)]
     pub(crate) keys: Vec<String>,
     /// Part of a file or folder that holds several, such as `test`.

@@ -11,7 +11,7 @@ use crate::arguments::{Model, Samples, Service};
 pub(super) enum Kind {
     /// A network of an ONNX file.
     Network,
-    /// A model of `duress train`.
+    /// A model of `duress train`, or weights whose layers the card names.
     Trained,
     /// A service or a program.
     Service,
@@ -45,6 +45,23 @@ impl Subject {
             with_service(&mut table, model, service)?;
         } else {
             check_no_service(service)?;
+        }
+        if let Kind::Trained = kind {
+            for key in ["architecture", "normalization", "keys"] {
+                if let Some(own) = card.remove(key) {
+                    table.insert(key.into(), own);
+                }
+            }
+            let ours = model.model.to_lowercase().ends_with(".safetensors");
+            if !ours && !table.contains_key("architecture") {
+                return Err(BadInput(format!(
+                    "{}: weights say nothing of the layers: export the model with \
+                     torch.onnx.export and give the .onnx file, or give a --card with the \
+                     `architecture`",
+                    model.model
+                ))
+                .into());
+            }
         }
         if let Kind::Network = kind {
             for key in ["input", "input_name", "output_name"] {
@@ -103,17 +120,11 @@ fn place(given: &str) -> Result<(Kind, String, Table)> {
     let ending = path.extension().map(|kind| kind.to_string_lossy().to_lowercase());
     let kind = match ending.as_deref() {
         Some("onnx") => Kind::Network,
-        Some("safetensors") => Kind::Trained,
-        Some("pt" | "pth") => {
-            return Err(BadInput(format!(
-                "{given}: PyTorch weights say nothing of the layers: export the model with \
-                 torch.onnx.export and give the .onnx file"
-            ))
-            .into());
-        }
+        Some("safetensors" | "pt" | "pth" | "bpk") => Kind::Trained,
         _ => {
             return Err(BadInput(format!(
-                "--model {given}: expected a file that ends in .onnx or .safetensors, an address \
+                "--model {given}: expected a file that ends in .onnx, .safetensors, .pt, .pth or .bpk, \
+                 an address \
                  that begins with http:// or https://, or a program as cmd:\"...\""
             ))
             .into());
@@ -128,16 +139,15 @@ fn place(given: &str) -> Result<(Kind, String, Table)> {
 
 /// The model card: the given one, or the one that lies beside the model.
 fn card(model: &Model, notes: &mut Vec<String>) -> Result<Table> {
-    let path = match &model.card {
-        Some(path) => path.clone(),
-        None => {
-            let beside = Path::new(&model.model).with_extension("toml");
-            if !Path::new(&model.model).is_file() || !beside.is_file() {
-                return Ok(Table::new());
-            }
-            notes.push(format!("model card {}", beside.display()));
-            beside
+    let path = if let Some(path) = &model.card {
+        path.clone()
+    } else {
+        let beside = Path::new(&model.model).with_extension("toml");
+        if !Path::new(&model.model).is_file() || !beside.is_file() {
+            return Ok(Table::new());
         }
+        notes.push(format!("model card {}", beside.display()));
+        beside
     };
     let fault = |reason: String| BadInput(format!("{}: {reason}", path.display()));
     let read = std::fs::read_to_string(&path).map_err(|error| fault(error.to_string()))?;

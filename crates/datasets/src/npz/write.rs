@@ -1,6 +1,8 @@
 //! NPY files as one archive.
 use std::io::{self, Cursor, Write};
 
+use npyz::zip::write::FileOptions;
+
 /// The bytes of an NPZ archive of named NPY files ([`crate::npy::encode`]).
 ///
 /// # Errors
@@ -11,8 +13,8 @@ pub fn encode(members: &[(&str, Vec<u8>)]) -> io::Result<Vec<u8>> {
         let mut writer = npyz::npz::NpzWriter::new(&mut bytes);
         for (name, content) in members {
             let zip = writer.zip_writer();
-            zip.start_file(npyz::npz::file_name_from_array_name(name), Default::default())
-                .map_err(io::Error::other)?;
+            let member = npyz::npz::file_name_from_array_name(name);
+            zip.start_file(member, FileOptions::default()).map_err(io::Error::other)?;
             zip.write_all(content)?;
         }
     }

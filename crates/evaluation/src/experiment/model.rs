@@ -5,7 +5,7 @@ use duress_core::Access;
 use duress_defenses::{DEFENSES, Defense, TrainingDefense, Transformation, VotingEnsemble, find};
 use duress_graph::{Preparation, onnx};
 use duress_models::train::Metric;
-use duress_models::{Architecture, Recipe};
+use duress_models::{Architecture, Normalization, Recipe};
 use duress_remote::{CommandSettings, HttpSettings, OutputKind, Settings};
 use serde::Deserialize;
 
@@ -54,6 +54,17 @@ pub enum Source {
     Loaded {
         /// The safetensors file, relative to the working folder.
         path: PathBuf,
+    },
+    /// Weights of a file that says nothing of the layers: PyTorch, burn, any safetensors.
+    Weights {
+        /// The file, relative to the working folder.
+        path: PathBuf,
+        /// The layers they belong to.
+        architecture: Architecture,
+        /// Normalisation inside the network.
+        normalization: Option<Normalization>,
+        /// The file (TOML) that says which tensor is which, where names do not.
+        keys: Option<PathBuf>,
     },
     /// A network of an ONNX file.
     Onnx {
@@ -117,6 +128,8 @@ pub(super) struct Table {
     architecture: Option<Architecture>,
     recipe: Option<Recipe>,
     file: Option<PathBuf>,
+    keys: Option<PathBuf>,
+    normalization: Option<Normalization>,
     input: Option<Preparation>,
     input_name: Option<String>,
     output_name: Option<String>,
@@ -147,6 +160,12 @@ fn check(mut table: Table, known: &[&str]) -> Result<ModelPlan, String> {
     if let Some(plan) = foreign(&mut table)? {
         return Ok(plan);
     }
+    let loads = table.file.is_some() && table.architecture.is_some();
+    if !loads && (table.keys.is_some() || table.normalization.is_some()) {
+        return Err("`keys` and `normalization` belong to a `file` of weights with its \
+                    `architecture`"
+            .into());
+    }
     let name = table.name;
     let (defense, label, config) = match table.defense {
         None => (None, "none", serde_json::Value::Null),
@@ -162,6 +181,12 @@ fn check(mut table: Table, known: &[&str]) -> Result<ModelPlan, String> {
     };
     let source = match (table.architecture, table.file, table.base, table.members, defense) {
         (None, Some(path), None, None, None) => Source::Loaded { path },
+        (Some(architecture), Some(path), None, None, None) => Source::Weights {
+            path,
+            architecture,
+            normalization: table.normalization,
+            keys: table.keys,
+        },
         (Some(architecture), None, None, None, defense) => {
             let defense = match defense {
                 None => None,

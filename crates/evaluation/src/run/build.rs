@@ -187,6 +187,18 @@ impl Runner<'_> {
                 };
                 Ok(local(model.digest()?, Arc::new(model), None, training))
             }
+            Source::Weights { path, architecture, normalization, keys } => {
+                let (given, keys) = (normalization.as_ref(), keys.as_deref());
+                let model = self.weights(path, architecture, given, keys)?;
+                let (domain, classes) = (model.domain().clone(), model.classes());
+                let training = Training {
+                    parameters: architecture.parameters(&domain, classes)?,
+                    ..Training::default()
+                };
+                let normalization = serde_json::to_string(normalization)?;
+                let digest = digest(&[&model.digest()?, &normalization]);
+                Ok(local(digest, Arc::new(model), None, training))
+            }
             Source::Onnx { path, preparation, ends } => {
                 let network = self.onnx(path, preparation, ends)?;
                 let training =
@@ -416,6 +428,9 @@ fn describe(source: &Source) -> serde_json::Value {
             serde_json::json!({ "architecture": architecture, "recipe": recipe })
         }
         Source::Loaded { path } => serde_json::json!({ "file": path }),
+        Source::Weights { path, architecture, normalization, keys } => serde_json::json!({
+            "file": path, "architecture": architecture, "normalization": normalization, "keys": keys
+        }),
         Source::Onnx { path, preparation, .. } => {
             serde_json::json!({ "file": path, "input": preparation })
         }

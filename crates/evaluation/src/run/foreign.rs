@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use duress_core::predictions;
 use duress_graph::{Onnx, Order, Preparation, onnx};
+use duress_models::{Architecture, Card, KeyMap, Model, Normalization};
 use duress_remote::{CommandEndpoint, HttpEndpoint, OutputKind, Remote, RemoteError, Settings};
 
 use super::Runner;
@@ -28,6 +29,28 @@ impl Runner<'_> {
         let domain = self.data.test.domain().clone();
         let device = self.context.passes.device();
         Onnx::new(imported, domain, preparation, device).map_err(Error::network(path))
+    }
+
+    /// Weights of a file in layers that are known.
+    pub(super) fn weights(
+        &self,
+        path: &Path,
+        architecture: &Architecture,
+        normalization: Option<&Normalization>,
+        keys: Option<&Path>,
+    ) -> Result<Model> {
+        let test = &self.data.test;
+        let map = match keys {
+            None => None,
+            Some(path) => {
+                let map = std::fs::read_to_string(path).map_err(Error::io(path))?;
+                Some(KeyMap::parse(&map)?)
+            }
+        };
+        let classes = test.class_names().len();
+        let mut card = Card::new(architecture.clone(), test.domain().clone(), classes);
+        card.normalization = normalization.cloned();
+        Ok(Model::import(path, card, map.as_ref(), self.context.passes.device())?)
     }
 
     /// Checks that a network has a class for each label.
@@ -108,7 +131,10 @@ impl Runner<'_> {
         subject: &Subject,
         predicted: &[usize],
     ) -> Result<()> {
-        let foreign = matches!(plan.source, Source::Onnx { .. } | Source::Remote { .. });
+        let foreign = matches!(
+            plan.source,
+            Source::Onnx { .. } | Source::Remote { .. } | Source::Weights { .. }
+        );
         if !foreign {
             return Ok(());
         }

@@ -55,6 +55,10 @@ impl Runner<'_> {
                     let model = Model::load(path, self.context.passes.device())?;
                     self.fits(&plan.name, &model)?;
                 }
+                Source::Weights { path, architecture, normalization, keys } => {
+                    let (normalization, keys) = (normalization.as_ref(), keys.as_deref());
+                    self.weights(path, architecture, normalization, keys)?;
+                }
                 Source::Onnx { path, preparation, ends } => {
                     let network = self.onnx(path, preparation, ends)?;
                     self.has_classes(&plan.name, network.classes())?;
