@@ -1,35 +1,12 @@
 //! Each operator computes what onnxruntime computes: `cases/make.py` stored its results.
 #![allow(clippy::unwrap_used)]
+#[path = "common/cases.rs"]
+mod cases;
+
 use burn::prelude::*;
+use cases::{Case, bytes, cases};
 use duress_core::{host, pull_back};
 use duress_graph::{Network, Node, Op, onnx};
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-struct Case {
-    name: String,
-    model: String,
-    shape: Vec<usize>,
-    x: Vec<f32>,
-    y: Vec<f64>,
-}
-
-fn cases() -> Vec<Case> {
-    serde_json::from_str(include_str!("cases/cases.json")).unwrap()
-}
-
-/// Base64 of RFC 4648.
-fn bytes(text: &str) -> Vec<u8> {
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bytes = Vec::new();
-    for four in text.trim_end_matches('=').as_bytes().chunks(4) {
-        let digit = |sign: &u8| alphabet.iter().position(|known| known == sign).unwrap() as u32;
-        let word = four.iter().fold(0, |word, sign| word << 6 | digit(sign));
-        let word = word << (6 * (4 - four.len()));
-        bytes.extend(word.to_be_bytes()[1..].iter().take(four.len() - 1));
-    }
-    bytes
-}
 
 /// Largest difference over the largest size of the expected values, 1 at least.
 fn difference(got: impl Iterator<Item = f64>, expected: &[f64]) -> f64 {

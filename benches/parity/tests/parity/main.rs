@@ -12,6 +12,9 @@ use duress_models::Architecture;
 use duress_parity::{Missing, Side, others, reference};
 
 mod attacks;
+#[path = "../../../../crates/graph/tests/common/cases.rs"]
+mod cases;
+mod graphs;
 mod passes;
 mod regions;
 mod smoothing;

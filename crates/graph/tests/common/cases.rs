@@ -1,0 +1,30 @@
+//! Networks of one operator each with the results of onnxruntime: made by `cases/make.py`.
+use serde::Deserialize;
+
+/// A small network, an input and what onnxruntime makes of it.
+#[derive(Deserialize)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) model: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) x: Vec<f32>,
+    pub(crate) y: Vec<f64>,
+}
+
+/// All of them.
+pub(crate) fn cases() -> Vec<Case> {
+    serde_json::from_str(include_str!("../cases/cases.json")).unwrap()
+}
+
+/// Base64 of RFC 4648.
+pub(crate) fn bytes(text: &str) -> Vec<u8> {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut bytes = Vec::new();
+    for four in text.trim_end_matches('=').as_bytes().chunks(4) {
+        let digit = |sign: &u8| alphabet.iter().position(|known| known == sign).unwrap() as u32;
+        let word = four.iter().fold(0, |word, sign| word << 6 | digit(sign));
+        let word = word << (6 * (4 - four.len()));
+        bytes.extend(word.to_be_bytes()[1..].iter().take(four.len() - 1));
+    }
+    bytes
+}
