@@ -18,6 +18,8 @@ pub(crate) enum Work {
     Attack(Assault),
     /// Trains the small network and writes a folder to attack; one that is complete stays.
     Export(Export),
+    /// Measures networks of ONNX files, one line of JSON each.
+    Networks(Networks),
     /// Prints where the time of a gradient goes, in microseconds of processor time a row.
     Pieces {
         /// The folder with the network.
@@ -63,6 +65,26 @@ pub(crate) struct Assault {
     /// The seed of all draws.
     #[arg(long, default_value = "0")]
     pub(crate) seed: u64,
+}
+
+/// Which networks.
+#[derive(Debug, Args)]
+pub(crate) struct Networks {
+    /// ONNX files.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Folder for the logits, one npy file a network.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Rows of a batch.
+    #[arg(long, value_name = "N", default_value = "128", value_parser = count)]
+    pub(crate) batch: usize,
+    /// Threads.
+    #[arg(long, value_name = "T", default_value = "1", value_parser = count)]
+    pub(crate) threads: usize,
+    /// Repeats each pass for so long.
+    #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
+    pub(crate) seconds: f64,
 }
 
 /// What is trained.

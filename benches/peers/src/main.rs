@@ -9,9 +9,10 @@ mod export;
 mod folder;
 mod measure;
 mod net;
+mod networks;
 mod pieces;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -19,7 +20,7 @@ use burn::prelude::Device;
 use clap::Parser;
 use duress_core::Seed;
 
-use arguments::{Arguments, Assault, Export, Work, one_line, usage};
+use arguments::{Arguments, Assault, Export, Networks, Work, one_line, usage};
 use folder::Folder;
 use measure::Plan;
 
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
             Err(error) => return complain(&format!("{error:#}"), BAD_INPUT),
         },
         Work::Export(arguments) => export(arguments),
+        Work::Networks(arguments) => networks(&arguments),
         Work::Pieces { folder } => pieces(&folder),
     };
     match done {
@@ -101,6 +103,15 @@ fn export(arguments: Export) -> Result<String> {
     let written = export::export(&folder, training, data)?;
     let export::Written { name, right, images } = written;
     Ok(format!("{}: {name}, {right} of {images} images right", folder.display()))
+}
+
+fn networks(arguments: &Networks) -> Result<String> {
+    let Networks { files, out, batch, threads, seconds } = arguments;
+    rayon::ThreadPoolBuilder::new().num_threads(*threads).build_global().context("threads")?;
+    let line = |file: &PathBuf| -> Result<String> {
+        Ok(serde_json::to_string(&networks::measure(file, *batch, *seconds, *threads, out)?)?)
+    };
+    Ok(files.iter().map(line).collect::<Result<Vec<_>>>()?.join("\n"))
 }
 
 fn pieces(folder: &Path) -> Result<String> {
