@@ -10,6 +10,7 @@ mod array;
 mod classifier;
 mod error;
 mod graph;
+mod lift;
 mod network;
 pub mod onnx;
 mod op;

@@ -9,4 +9,5 @@ mod scan;
 mod tensor;
 
 pub use import::operators;
+pub(crate) use proto::element;
 pub use read::{Imported, LARGEST_FILE, Options, decode, read};

@@ -1,7 +1,7 @@
 //! The same values in another shape, order or type.
+use super::Handler;
 use super::call::{Call, integer};
-use super::value::{Imported, Reason, Value, refuse};
-use super::{Handler, Importer, normal, one};
+use crate::lift::{Imported, Importer, Reason, Value, normal, one, refuse};
 use crate::onnx::proto::element;
 use crate::{Op, product};
 
@@ -201,51 +201,6 @@ fn blocks(importer: &Importer, call: &Call<'_>) -> Imported<(Value, usize, [usiz
             Ok((x.clone(), block, [channels, height, width]))
         }
         _ => refuse("images and a `blocksize` above 0 are needed"),
-    }
-}
-
-impl Importer {
-    /// A value in an ONNX shape: the batch must stay the first axis.
-    fn with_shape(&mut self, call: &Call<'_>, x: &Value, shape: &[usize]) -> Imported<Value> {
-        let Value::Sample { operand, batched } = x else {
-            return self.shaped(call, Op::Reshape, x, shape.to_vec());
-        };
-        let own = product(self.builder.shape(*operand));
-        let rest = shape
-            .split_first()
-            .filter(|(batch, rest)| **batch == self.batch && product(rest) == own);
-        match rest {
-            Some((_, rest)) => {
-                let operand =
-                    self.builder.shaped(&call.name, Op::Reshape, *operand, rest.to_vec())?;
-                Ok(Value::Sample { operand, batched: true })
-            }
-            // A single sample may lose its batch axis; where the batch is open, that shows.
-            None if (self.batch == 1 || !batched) && product(shape) == own => {
-                let operand =
-                    self.builder.shaped(&call.name, Op::Reshape, *operand, shape.to_vec())?;
-                Ok(Value::Sample { operand, batched: false })
-            }
-            None => refuse(format!(
-                "{:?} in the shape {shape:?} would mix samples",
-                self.full_shape(x)?
-            )),
-        }
-    }
-
-    /// A value with its ONNX axes in another order: the batch must stay the first.
-    fn permuted(&mut self, call: &Call<'_>, x: &Value, order: &[usize]) -> Imported<Value> {
-        let axes = match x {
-            Value::Sample { batched: true, .. } => match order.split_first() {
-                Some((0, rest)) => rest.iter().map(|&axis| axis.saturating_sub(1)).collect(),
-                _ => return refuse("the batch axis would move"),
-            },
-            _ => order.to_vec(),
-        };
-        if axes.iter().enumerate().all(|(place, &axis)| place == axis) {
-            return Ok(x.clone());
-        }
-        self.apply(call, Op::Transpose { axes }, x, Vec::new())
     }
 }
 
