@@ -55,4 +55,23 @@ impl Importer {
         }
         self.apply(at, Op::Transpose { axes }, x, Vec::new())
     }
+    /// A value repeated along axes of length 1, and along new first axes, to a shape that includes
+    /// the batch.
+    pub(crate) fn expanded(
+        &mut self,
+        at: &(impl AsRef<str> + ?Sized),
+        x: &Value,
+        shape: &[usize],
+    ) -> Imported<Value> {
+        let Value::Sample { operand, batched: true } = x else {
+            return self.shaped(at, Op::Expand, x, shape.to_vec());
+        };
+        let own = self.builder.shape(*operand).len();
+        match shape.split_first() {
+            Some((&batch, rest)) if rest.len() == own && batch == self.batch => {
+                self.shaped(at, Op::Expand, x, rest.to_vec())
+            }
+            _ => refuse("the batch axis would be repeated"),
+        }
+    }
 }

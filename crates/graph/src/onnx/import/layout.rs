@@ -3,7 +3,7 @@ use super::Handler;
 use super::call::{Call, integer};
 use crate::lift::{Imported, Importer, Reason, Value, normal, one, refuse};
 use crate::onnx::proto::element;
-use crate::{Op, product};
+use crate::product;
 
 pub(super) const OPERATORS: &[(&str, Handler)] = &[
     ("Cast", cast),
@@ -152,16 +152,7 @@ fn expand(importer: &mut Importer, call: &Call<'_>) -> Imported {
         wanted.iter().map(|&side| usize::try_from(side).ok()).collect();
     let Some(wanted) = lengths else { return refuse(format!("a shape of {wanted:?}")) };
     let shape = crate::broadcast(&importer.full_shape(x)?, &wanted)?;
-    match x {
-        Value::Sample { operand, batched: true } => {
-            let own = importer.builder.shape(*operand).len();
-            if shape.len() != own + 1 || shape[0] != importer.batch {
-                return refuse("the batch axis would be repeated");
-            }
-            one(importer.shaped(call, Op::Expand, x, shape[1..].to_vec())?)
-        }
-        _ => one(importer.shaped(call, Op::Expand, x, shape)?),
-    }
+    one(importer.expanded(call, x, &shape)?)
 }
 
 fn depth_to_space(importer: &mut Importer, call: &Call<'_>) -> Imported {
