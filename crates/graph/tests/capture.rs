@@ -94,8 +94,7 @@ fn functions_of_values_are_recorded() {
     let weights = || {
         Tensor::<2>::from_data([[0.5, -0.25, 0.125, 2.0, -3.0, 1.0, 0.75, -1.5]], &Device::flex())
     };
-    type F = fn(Tensor<2>) -> Tensor<2>;
-    let all: &[F] = &[
+    let all: &[fn(Tensor<2>) -> Tensor<2>] = &[
         |x| activation::relu6(x * 3.0),
         |x| activation::leaky_relu(x, 0.2),
         |x| activation::elu(x * 2.0, 0.7),

@@ -1,35 +1,11 @@
 //! Each operator computes what onnxruntime computes: `cases/make.py` stored its results.
 #![allow(clippy::unwrap_used)]
+mod cases;
+
 use burn::prelude::*;
+use cases::{Case, bytes};
 use duress_core::{host, pull_back};
 use duress_graph::{Network, Node, Op, onnx};
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-struct Case {
-    name: String,
-    model: String,
-    shape: Vec<usize>,
-    x: Vec<f32>,
-    y: Vec<f64>,
-}
-
-fn cases() -> Vec<Case> {
-    serde_json::from_str(include_str!("cases/cases.json")).unwrap()
-}
-
-/// Base64 of RFC 4648.
-fn bytes(text: &str) -> Vec<u8> {
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut bytes = Vec::new();
-    for four in text.trim_end_matches('=').as_bytes().chunks(4) {
-        let digit = |sign: &u8| alphabet.iter().position(|known| known == sign).unwrap() as u32;
-        let word = four.iter().fold(0, |word, sign| word << 6 | digit(sign));
-        let word = word << (6 * (4 - four.len()));
-        bytes.extend(word.to_be_bytes()[1..].iter().take(four.len() - 1));
-    }
-    bytes
-}
 
 /// Largest difference over the largest size of the expected values, 1 at least.
 fn difference(got: impl Iterator<Item = f64>, expected: &[f64]) -> f64 {
@@ -41,7 +17,7 @@ fn difference(got: impl Iterator<Item = f64>, expected: &[f64]) -> f64 {
 fn each_operator_gives_the_stored_results_in_f64_and_on_a_device() {
     let device = Device::flex();
     let mut faults = Vec::new();
-    for case in cases() {
+    for case in cases::all() {
         let Case { name, model, shape, x, y } = case;
         let imported = match onnx::decode(&bytes(&model), None, &onnx::Options::default()) {
             Ok(imported) => imported,
@@ -77,7 +53,7 @@ fn each_operator_gives_the_stored_results_in_f64_and_on_a_device() {
 fn each_operator_is_differentiated() {
     let device = Device::flex();
     let mut faults = Vec::new();
-    for case in cases() {
+    for case in cases::all() {
         let imported = onnx::decode(&bytes(&case.model), None, &onnx::Options::default()).unwrap();
         let steps = |node: &Node| matches!(node.op, Op::Unary(unary) if unary.is_step());
         let rounds = |node: &Node| matches!(node.op, Op::FakeQuantize { .. });
@@ -113,7 +89,7 @@ fn each_operator_is_differentiated() {
 #[test]
 fn each_operator_that_is_understood_has_a_case() {
     let mut seen: Vec<String> = Vec::new();
-    for case in cases() {
+    for case in cases::all() {
         let imported = onnx::decode(&bytes(&case.model), None, &onnx::Options::default()).unwrap();
         seen.extend(imported.operators.into_iter().map(|(name, _)| name));
     }

@@ -1,8 +1,8 @@
 //! Operations that move values.
 use burn_ir::BaseOperationIr as Base;
 
-use super::choice::{self, Comparison};
-use super::constants::{cast, element_of, scalar};
+use super::choice;
+use super::constants::{cast, element_of};
 use super::translation::{Translator, sides};
 use crate::lift::{Imported, Value, one, refuse};
 use crate::{Array, Op};
@@ -80,28 +80,16 @@ pub(super) fn translate(t: &mut Translator<'_>, at: &str, operation: &Base) -> I
             array: Array::full(&sides(&it.out), 1.0)?,
             element: element_of(it.out.dtype),
         }),
-        // What is empty holds nothing yet: what is written over it is not understood.
         Base::Zeros(it) => one(Value::Constant {
             array: Array::full(&sides(&it.out), 0.0)?,
             element: element_of(it.out.dtype),
         }),
-        Base::MaskWhere(it) => {
-            let (tensor, value) = (t.value(&it.tensor)?, t.value(&it.value)?);
-            one(choice::choose(t, at, it.mask.id, &value, &tensor)?)
-        }
-        Base::MaskFill(it) => {
-            let tensor = t.value(&it.tensor)?;
-            let value = scalar(&it.value, &tensor);
-            one(choice::choose(t, at, it.mask.id, &value, &tensor)?)
-        }
-        Base::Equal(it) => choice::compare(t, &it.lhs, &it.rhs, it.out.id, Comparison::Equal),
-        Base::NotEqual(it) => choice::compare(t, &it.lhs, &it.rhs, it.out.id, Comparison::Differs),
-        Base::EqualElem(it) => {
-            choice::compare_with(t, &it.lhs, &it.rhs, it.out.id, Comparison::Equal)
-        }
-        Base::NotEqualElem(it) => {
-            choice::compare_with(t, &it.lhs, &it.rhs, it.out.id, Comparison::Differs)
-        }
+        Base::MaskWhere(_)
+        | Base::MaskFill(_)
+        | Base::Equal(_)
+        | Base::NotEqual(_)
+        | Base::EqualElem(_)
+        | Base::NotEqualElem(_) => choice::translate(t, at, operation),
         Base::Gather(_) | Base::GatherNd(_) => refuse("indices of their own for each value"),
         Base::SliceAssign(_) | Base::SelectAssign(_) | Base::Scatter(_) | Base::ScatterNd(_) => {
             refuse("values written into others")
@@ -133,7 +121,7 @@ impl crate::lift::Importer {
         let (Some(&first), Some(&last)) = (indices.first(), indices.last()) else {
             return refuse("nothing is left of an axis");
         };
-        let op = if indices.iter().copied().eq(first..last + 1) {
+        let op = if indices.iter().copied().eq(first..=last) {
             Op::Slice { axis, start: first, end: last + 1 }
         } else {
             Op::Gather { axis, indices }

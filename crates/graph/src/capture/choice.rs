@@ -2,7 +2,7 @@
 //!
 //! Of samples a choice is a maximum, a minimum or one of the activations that burn writes that way;
 //! any other would be a step that no operation of a graph is.
-use burn_ir::{ScalarIr, TensorId, TensorIr};
+use burn_ir::{BaseOperationIr as Base, ScalarIr, TensorId, TensorIr};
 
 use super::constants::scalar;
 use super::translation::Translator;
@@ -40,6 +40,26 @@ pub(super) struct Choice {
     left: Value,
     right: Value,
     by: Comparison,
+}
+
+/// Comparisons for equality, and choices.
+pub(super) fn translate(t: &mut Translator<'_>, at: &str, operation: &Base) -> Imported {
+    match operation {
+        Base::MaskWhere(it) => {
+            let (tensor, value) = (t.value(&it.tensor)?, t.value(&it.value)?);
+            one(choose(t, at, it.mask.id, &value, &tensor)?)
+        }
+        Base::MaskFill(it) => {
+            let tensor = t.value(&it.tensor)?;
+            let value = scalar(&it.value, &tensor);
+            one(choose(t, at, it.mask.id, &value, &tensor)?)
+        }
+        Base::Equal(it) => compare(t, &it.lhs, &it.rhs, it.out.id, Comparison::Equal),
+        Base::NotEqual(it) => compare(t, &it.lhs, &it.rhs, it.out.id, Comparison::Differs),
+        Base::EqualElem(it) => compare_with(t, &it.lhs, &it.rhs, it.out.id, Comparison::Equal),
+        Base::NotEqualElem(it) => compare_with(t, &it.lhs, &it.rhs, it.out.id, Comparison::Differs),
+        _ => refuse("no choice"),
+    }
 }
 
 pub(super) fn compare(

@@ -7,7 +7,6 @@ use super::translation::{Translator, sides};
 use crate::lift::{Imported, Value, one, refuse};
 use crate::{Array, Binary, Op, Reduction, Unary};
 
-#[expect(clippy::too_many_lines, reason = "one line an operation")]
 pub(super) fn translate(t: &mut Translator<'_>, at: &str, operation: &Numeric) -> Imported {
     use Comparison::{Above, Below, NotAbove, NotBelow};
     match operation {

@@ -81,7 +81,9 @@ pub(super) struct Attribute {
 
 /// Values of `Attribute::kind`.
 pub(super) mod attribute {
+    pub(in super::super) const FLOAT: i32 = 1;
     pub(in super::super) const INT: i32 = 2;
+    pub(in super::super) const INTS: i32 = 7;
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -43,8 +43,8 @@ impl ModuleMapper for Drawn {
         let values: Vec<f32> = (0..shape.iter().product())
             .map(|_| {
                 self.at += 1;
-                let share = (self.at as f32 * 0.754_877).fract();
-                if D == 1 { 0.5 + share } else { share - 0.5 }
+                let value = (self.at as f32 * 0.754_877).fract();
+                if D == 1 { 0.5 + value } else { value - 0.5 }
             })
             .collect();
         let tensor = Tensor::from_data(TensorData::new(values, shape), &tensor.device());
