@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::nn;
 use burn::prelude::*;
 use burn::tensor::{activation, module as functions, ops as options, s};
-use duress_core::{Bound, Domain, Input, Layout, host};
+use duress_core::{Bound, Classifier, Domain, Frozen, Input, Layout, host};
 use duress_graph::{Error, Graph, Network, Op};
 use modules::{Cnn, GeluMlp, Residual, drawn, images, table, waveforms};
 
@@ -227,6 +227,24 @@ fn pooling_counts_padding_and_rounds_up_as_burn_does() {
         duress_graph::max_pool2d(x, [2, 2], [2, 2]).flatten(1, 3)
     });
     assert!(pooled.nodes().iter().any(|node| matches!(node.op, Op::MaxPool(_))));
+}
+
+#[test]
+fn a_classifier_that_can_be_moved_is_recorded_and_stays_where_it_is() {
+    let domain = images(2, 9, 8);
+    let cnn = drawn(Cnn::new(&Device::flex()));
+    let frozen = Frozen::new(&cnn, domain.clone(), Cnn::forward).unwrap();
+    let record = || Graph::record(&domain, |device, rows| frozen.to_device(device).forward(rows));
+    let graph = record().unwrap();
+    assert_eq!(graph, Graph::capture(&cnn, &domain, Cnn::forward).unwrap());
+    // Nothing of it is on the recording device: it answers, and is recorded again.
+    let lower = Tensor::<2>::zeros([1, domain.features()], &Device::flex());
+    let got = host::floats(frozen.forward(lower)).unwrap();
+    let expected = graph.evaluate(&vec![0.0; domain.features()]).unwrap();
+    for (got, expected) in got.iter().zip(expected.values()) {
+        assert!((f64::from(*got) - expected).abs() < 1e-5 * expected.abs().max(1.0));
+    }
+    assert_eq!(record().unwrap(), graph);
 }
 
 fn refusal(forward: impl Fn(Tensor<2>) -> Tensor<2>) -> Error {

@@ -29,8 +29,9 @@ impl Graph {
     /// `domain`: `[N, F]`, in the shape `I` that the forward pass takes.
     ///
     /// Its input is a sample in the shape of the domain's layout, its output has the shape `[K]`.
-    /// Weights that burn holds in 32 bits are kept exactly. A batch normalisation and a bias are
-    /// part of the layer before them.
+    /// Weights are kept exactly, but not the type of floats that the module computes in: a graph
+    /// is evaluated in 64 bits and runs in 32. A batch normalisation and a bias are part of the
+    /// layer before them.
     ///
     /// # Errors
     /// [`Error::Unsupported`] with all operations that cannot be translated; [`Error::Mixes`] for
@@ -56,7 +57,7 @@ impl Graph {
 
     /// The graph of what `forward` computes of raw rows `[N, F]` of `domain`. It is called twice,
     /// with a recording device, to which it has to move a copy of its weights, and with rows there:
-    /// for a classifier, `|device, rows| classifier.clone().to_device(device).forward(rows)`.
+    /// for a classifier, `|device, rows| classifier.to_device(device).forward(rows)`.
     ///
     /// Batch normalisations share their running statistics between clones: move
     /// [`Module::valid`] of a module, which has its own.

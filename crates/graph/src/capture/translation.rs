@@ -57,6 +57,10 @@ pub(super) struct Translator<'a> {
 
 impl Translator<'_> {
     fn step(&mut self, position: usize, operation: &OperationIr, refused: &mut Vec<Unsupported>) {
+        if matches!(operation, OperationIr::Init(_) | OperationIr::Drop(_)) {
+            // Its value is among those given; a handle that is dropped computes nothing.
+            return;
+        }
         if operation.inputs().any(|input| self.lost.contains(&input.id)) {
             self.lost.extend(operation.outputs().map(|output| output.id));
             return;
@@ -92,9 +96,7 @@ impl Translator<'_> {
             OperationIr::Module(operation) => layers::translate(self, name, operation),
             OperationIr::Int(operation) => constants::integers(self, operation),
             OperationIr::Bool(operation) => constants::truths(self, operation),
-            // Its value is among those given; a handle that is dropped computes nothing.
-            OperationIr::Init(operation) => Ok(vec![self.value(&operation.out)?]),
-            OperationIr::Drop(_) => Ok(Vec::new()),
+            OperationIr::Init(_) | OperationIr::Drop(_) => Ok(Vec::new()),
             OperationIr::Custom(_) => refuse("operations of extensions are not understood"),
             OperationIr::Distributed(_) => refuse("devices that work together are not understood"),
         }
