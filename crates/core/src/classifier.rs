@@ -150,6 +150,21 @@ where
     pub fn module(&self) -> &M {
         &self.module
     }
+
+    /// A copy on `device`. Its running statistics are its own: this one stays where it is.
+    #[must_use]
+    pub fn to_device(&self, device: &Device) -> Self
+    where
+        F: Clone,
+    {
+        Self {
+            module: self.module.valid().to_device(&device.clone().inner()),
+            forward: self.forward.clone(),
+            domain: self.domain.clone(),
+            classes: self.classes,
+            input: PhantomData,
+        }
+    }
 }
 
 impl<M, I, F> Classifier for Frozen<M, I, F>

@@ -94,6 +94,9 @@ pub enum Error {
         /// Place in row-major order.
         index: usize,
     },
+    /// A forward pass that could not be recorded.
+    #[error("the forward pass could not be recorded: {0}")]
+    Recording(String),
     /// An error of the vocabulary.
     #[error(transparent)]
     Core(#[from] duress_core::Error),

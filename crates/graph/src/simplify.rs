@@ -1,4 +1,5 @@
-//! Fewer operations with the same result: scales and shifts move into the layer before them.
+//! Fewer operations with the same result: scales and shifts move into the layer before them, and
+//! of several changes of shape the last one stays.
 use crate::graph::Builder;
 use crate::{Array, Binary, Graph, Node, Op, Operand, Result};
 
@@ -29,6 +30,12 @@ pub(crate) fn simplify(graph: Graph) -> Result<Graph> {
         };
         places.push(match merged {
             Some(operand) => operand,
+            None if node.op == Op::Reshape => {
+                // Of two changes of shape only the last counts.
+                let before = builder.node(operands[0]).filter(|node| node.op == Op::Reshape);
+                let operand = before.map_or(operands[0], |node| node.operands[0]);
+                builder.shaped(&node.name, Op::Reshape, operand, node.shape.clone())?
+            }
             None => builder.repeat(node, operands)?,
         });
     }

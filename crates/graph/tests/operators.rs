@@ -1,10 +1,9 @@
 //! Each operator computes what onnxruntime computes: `cases/make.py` stored its results.
 #![allow(clippy::unwrap_used)]
-#[path = "common/cases.rs"]
 mod cases;
 
 use burn::prelude::*;
-use cases::{Case, bytes, cases};
+use cases::{Case, bytes};
 use duress_core::{host, pull_back};
 use duress_graph::{Network, Node, Op, onnx};
 
@@ -18,7 +17,7 @@ fn difference(got: impl Iterator<Item = f64>, expected: &[f64]) -> f64 {
 fn each_operator_gives_the_stored_results_in_f64_and_on_a_device() {
     let device = Device::flex();
     let mut faults = Vec::new();
-    for case in cases() {
+    for case in cases::all() {
         let Case { name, model, shape, x, y } = case;
         let imported = match onnx::decode(&bytes(&model), None, &onnx::Options::default()) {
             Ok(imported) => imported,
@@ -54,7 +53,7 @@ fn each_operator_gives_the_stored_results_in_f64_and_on_a_device() {
 fn each_operator_is_differentiated() {
     let device = Device::flex();
     let mut faults = Vec::new();
-    for case in cases() {
+    for case in cases::all() {
         let imported = onnx::decode(&bytes(&case.model), None, &onnx::Options::default()).unwrap();
         let steps = |node: &Node| matches!(node.op, Op::Unary(unary) if unary.is_step());
         let rounds = |node: &Node| matches!(node.op, Op::FakeQuantize { .. });
@@ -90,7 +89,7 @@ fn each_operator_is_differentiated() {
 #[test]
 fn each_operator_that_is_understood_has_a_case() {
     let mut seen: Vec<String> = Vec::new();
-    for case in cases() {
+    for case in cases::all() {
         let imported = onnx::decode(&bytes(&case.model), None, &onnx::Options::default()).unwrap();
         seen.extend(imported.operators.into_iter().map(|(name, _)| name));
     }

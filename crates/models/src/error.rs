@@ -57,6 +57,9 @@ pub enum Error {
     /// An error of the vocabulary: shapes, labels, domains, devices, cancellation.
     #[error(transparent)]
     Core(#[from] duress_core::Error),
+    /// An error of graphs: a network that is no graph, or a file of one that cannot be written.
+    #[error(transparent)]
+    Graph(#[from] duress_graph::Error),
     /// A field of an architecture, a recipe, a normalisation or a decorator outside its range.
     #[error("{what}: `{field}` must be {expected}, got {got}")]
     Parameter {

@@ -4,12 +4,14 @@
 //! - [`train()`] fits any [`Trainable`] burn module by a [`Recipe`] to an [`Objective`]; it is
 //!   resumed bit for bit from its checkpoint.
 //! - [`Model`] is a trained network with its domain and its [`Card`], saved as one safetensors
-//!   file; it is a [`duress_core::Classifier`].
+//!   file; it is a [`duress_core::Classifier`], and a graph ([`Model::graph`]) that other runtimes
+//!   take as ONNX ([`Model::export_onnx`]).
 //! - [`Normalized`], [`Quantized`] and [`Ensemble`] wrap classifiers.
 pub mod atomic;
 mod card;
 mod decorators;
 mod error;
+mod export;
 mod graph;
 pub mod import;
 mod initialization;

@@ -6,8 +6,7 @@ use duress_core::host;
 use duress_graph::{Network, onnx};
 use duress_parity::Side;
 
-use super::cases::{bytes, cases};
-use super::compare;
+use super::{cases, compare};
 
 /// Networks of one operator, one for each kernel that others do not use: a GPU compiles each.
 const CASES: [&str; 18] = [
@@ -47,13 +46,13 @@ fn relative(got: &[f32], expected: &[f64]) -> f64 {
 
 #[test]
 fn operators_give_on_each_device_what_onnxruntime_gives() {
-    let cases = cases();
+    let all = cases::all();
     compare("onnx operators", |_, other| {
         let mut most = (0.0, "");
         for name in CASES {
-            let case = cases.iter().find(|case| case.name == name).unwrap();
+            let case = all.iter().find(|case| case.name == name).unwrap();
             let imported =
-                onnx::decode(&bytes(&case.model), None, &onnx::Options::default()).unwrap();
+                onnx::decode(&cases::bytes(&case.model), None, &onnx::Options::default()).unwrap();
             let network = Network::new(imported.graph, &other.device).unwrap();
             let difference = relative(&run(other, &network, &case.x, case.shape[0]), &case.y);
             assert!(difference < 1e-4, "{}: {name}: {difference}", other.name);

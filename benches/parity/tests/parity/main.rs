@@ -12,7 +12,7 @@ use duress_models::Architecture;
 use duress_parity::{Missing, Side, others, reference};
 
 mod attacks;
-#[path = "../../../../crates/graph/tests/common/cases.rs"]
+#[path = "../../../../crates/graph/tests/cases/mod.rs"]
 mod cases;
 mod graphs;
 mod passes;

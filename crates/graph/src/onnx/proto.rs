@@ -81,7 +81,9 @@ pub(super) struct Attribute {
 
 /// Values of `Attribute::kind`.
 pub(super) mod attribute {
+    pub(in super::super) const FLOAT: i32 = 1;
     pub(in super::super) const INT: i32 = 2;
+    pub(in super::super) const INTS: i32 = 7;
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -155,23 +157,23 @@ pub(super) struct Dimension {
 }
 
 /// Element types of tensors.
-pub(super) mod element {
-    pub(in super::super) const FLOAT: i32 = 1;
-    pub(in super::super) const UINT8: i32 = 2;
-    pub(in super::super) const INT8: i32 = 3;
-    pub(in super::super) const UINT16: i32 = 4;
-    pub(in super::super) const INT16: i32 = 5;
-    pub(in super::super) const INT32: i32 = 6;
-    pub(in super::super) const INT64: i32 = 7;
-    pub(in super::super) const BOOL: i32 = 9;
-    pub(in super::super) const FLOAT16: i32 = 10;
-    pub(in super::super) const DOUBLE: i32 = 11;
-    pub(in super::super) const UINT32: i32 = 12;
-    pub(in super::super) const UINT64: i32 = 13;
-    pub(in super::super) const BFLOAT16: i32 = 16;
+pub(crate) mod element {
+    pub(crate) const FLOAT: i32 = 1;
+    pub(crate) const UINT8: i32 = 2;
+    pub(crate) const INT8: i32 = 3;
+    pub(crate) const UINT16: i32 = 4;
+    pub(crate) const INT16: i32 = 5;
+    pub(crate) const INT32: i32 = 6;
+    pub(crate) const INT64: i32 = 7;
+    pub(crate) const BOOL: i32 = 9;
+    pub(crate) const FLOAT16: i32 = 10;
+    pub(crate) const DOUBLE: i32 = 11;
+    pub(crate) const UINT32: i32 = 12;
+    pub(crate) const UINT64: i32 = 13;
+    pub(crate) const BFLOAT16: i32 = 16;
 
     /// Name, for messages.
-    pub(in super::super) fn name(element: i32) -> String {
+    pub(crate) fn name(element: i32) -> String {
         let name = match element {
             FLOAT => "float32",
             UINT8 => "uint8",
@@ -193,12 +195,12 @@ pub(super) mod element {
     }
 
     /// Whether it is one of the floating-point types.
-    pub(in super::super) fn is_float(element: i32) -> bool {
+    pub(crate) fn is_float(element: i32) -> bool {
         matches!(element, FLOAT | FLOAT16 | DOUBLE | BFLOAT16)
     }
 
     /// Least and largest value of an integer type of at most 32 bits.
-    pub(in super::super) fn range(element: i32) -> Option<(f64, f64)> {
+    pub(crate) fn range(element: i32) -> Option<(f64, f64)> {
         let range = match element {
             UINT8 => (0.0, 255.0),
             INT8 => (-128.0, 127.0),

@@ -3,8 +3,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
-use super::value::{Imported, Reason, Value, refuse};
 use crate::Array;
+use crate::lift::{Imported, Reason, Value, refuse};
 use crate::onnx::proto::{Attribute, NodeProto, TensorProto};
 
 /// A node, its operands looked up.
@@ -146,6 +146,12 @@ impl<'a> Call<'a> {
             self.attributes.keys().copied().filter(|name| !read.contains(name)).collect();
         unread.sort_unstable();
         unread.first().copied()
+    }
+}
+
+impl AsRef<str> for Call<'_> {
+    fn as_ref(&self) -> &str {
+        &self.name
     }
 }
 

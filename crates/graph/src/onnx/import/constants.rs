@@ -1,8 +1,8 @@
 //! What is known before any sample: constants, shapes, comparisons of them.
+use super::Handler;
 use super::call::Call;
-use super::value::{Imported, Value, refuse};
-use super::{Handler, Importer, one};
 use crate::array::{broadcast_strides, checked};
+use crate::lift::{Imported, Importer, Value, one, refuse};
 use crate::onnx::proto::{attribute, element};
 use crate::onnx::tensor;
 use crate::{Array, broadcast};

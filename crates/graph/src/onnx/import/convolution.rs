@@ -1,7 +1,7 @@
 //! Convolutions and their transposes, over one or two spatial axes.
+use super::Handler;
 use super::call::Call;
-use super::value::{Imported, Value, refuse};
-use super::{Handler, Importer, one};
+use crate::lift::{Imported, Importer, one, refuse};
 use crate::{Array, Convolution, Op, TransposedConvolution, Window};
 
 pub(super) const OPERATORS: &[(&str, Handler)] =
@@ -122,18 +122,4 @@ pub(super) fn window(call: &Call<'_>, plane: &[usize], kernel: &[usize]) -> Impo
 fn explicit(call: &Call<'_>, axes: usize) -> Imported<Vec<(usize, usize)>> {
     let sides = call.lengths("pads", 0, 2 * axes)?;
     Ok((0..axes).map(|axis| (sides[axis], sides[axes + axis])).collect())
-}
-
-impl Importer {
-    /// The shape of a value `[N, C, ..]` without batch and channels.
-    pub(super) fn plane(&self, value: &Value) -> Imported<Vec<usize>> {
-        let (operand, batched) = Importer::sample(value)?;
-        let shape = self.builder.shape(operand);
-        match shape.split_first() {
-            Some((_, plane)) if batched && !plane.is_empty() && !shape.contains(&0) => {
-                Ok(plane.to_vec())
-            }
-            _ => refuse(format!("channels and spatial axes are needed, got a shape {shape:?}")),
-        }
-    }
 }

@@ -1,9 +1,9 @@
 //! The same values in another shape, order or type.
+use super::Handler;
 use super::call::{Call, integer};
-use super::value::{Imported, Reason, Value, refuse};
-use super::{Handler, Importer, normal, one};
+use crate::lift::{Imported, Importer, Reason, Value, normal, one, refuse};
 use crate::onnx::proto::element;
-use crate::{Op, product};
+use crate::product;
 
 pub(super) const OPERATORS: &[(&str, Handler)] = &[
     ("Cast", cast),
@@ -152,16 +152,7 @@ fn expand(importer: &mut Importer, call: &Call<'_>) -> Imported {
         wanted.iter().map(|&side| usize::try_from(side).ok()).collect();
     let Some(wanted) = lengths else { return refuse(format!("a shape of {wanted:?}")) };
     let shape = crate::broadcast(&importer.full_shape(x)?, &wanted)?;
-    match x {
-        Value::Sample { operand, batched: true } => {
-            let own = importer.builder.shape(*operand).len();
-            if shape.len() != own + 1 || shape[0] != importer.batch {
-                return refuse("the batch axis would be repeated");
-            }
-            one(importer.shaped(call, Op::Expand, x, shape[1..].to_vec())?)
-        }
-        _ => one(importer.shaped(call, Op::Expand, x, shape)?),
-    }
+    one(importer.expanded(call, x, &shape)?)
 }
 
 fn depth_to_space(importer: &mut Importer, call: &Call<'_>) -> Imported {
@@ -201,51 +192,6 @@ fn blocks(importer: &Importer, call: &Call<'_>) -> Imported<(Value, usize, [usiz
             Ok((x.clone(), block, [channels, height, width]))
         }
         _ => refuse("images and a `blocksize` above 0 are needed"),
-    }
-}
-
-impl Importer {
-    /// A value in an ONNX shape: the batch must stay the first axis.
-    fn with_shape(&mut self, call: &Call<'_>, x: &Value, shape: &[usize]) -> Imported<Value> {
-        let Value::Sample { operand, batched } = x else {
-            return self.shaped(call, Op::Reshape, x, shape.to_vec());
-        };
-        let own = product(self.builder.shape(*operand));
-        let rest = shape
-            .split_first()
-            .filter(|(batch, rest)| **batch == self.batch && product(rest) == own);
-        match rest {
-            Some((_, rest)) => {
-                let operand =
-                    self.builder.shaped(&call.name, Op::Reshape, *operand, rest.to_vec())?;
-                Ok(Value::Sample { operand, batched: true })
-            }
-            // A single sample may lose its batch axis; where the batch is open, that shows.
-            None if (self.batch == 1 || !batched) && product(shape) == own => {
-                let operand =
-                    self.builder.shaped(&call.name, Op::Reshape, *operand, shape.to_vec())?;
-                Ok(Value::Sample { operand, batched: false })
-            }
-            None => refuse(format!(
-                "{:?} in the shape {shape:?} would mix samples",
-                self.full_shape(x)?
-            )),
-        }
-    }
-
-    /// A value with its ONNX axes in another order: the batch must stay the first.
-    fn permuted(&mut self, call: &Call<'_>, x: &Value, order: &[usize]) -> Imported<Value> {
-        let axes = match x {
-            Value::Sample { batched: true, .. } => match order.split_first() {
-                Some((0, rest)) => rest.iter().map(|&axis| axis.saturating_sub(1)).collect(),
-                _ => return refuse("the batch axis would move"),
-            },
-            _ => order.to_vec(),
-        };
-        if axes.iter().enumerate().all(|(place, &axis)| place == axis) {
-            return Ok(x.clone());
-        }
-        self.apply(call, Op::Transpose { axes }, x, Vec::new())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Matrix products.
+use super::Handler;
 use super::call::Call;
-use super::value::{Imported, Value, refuse};
-use super::{Handler, Importer, fold, one};
+use crate::lift::{Imported, Importer, Value, fold, one, refuse, transposed};
 use crate::{Array, Binary, Op};
 
 pub(super) const OPERATORS: &[(&str, Handler)] = &[("Gemm", gemm), ("MatMul", mat_mul)];
@@ -72,86 +72,6 @@ fn gemm_of(
     }
 }
 
-fn transposed(matrix: &Array) -> Imported<Array> {
-    Ok(fold(&Op::Transpose { axes: vec![1, 0] }, &[matrix])?)
-}
-
 fn mat_mul(importer: &mut Importer, call: &Call<'_>) -> Imported {
-    let (a, b) = (call.operand(0)?, call.operand(1)?);
-    match (a, b) {
-        (Value::Constant { array, element }, Value::Constant { array: other, .. }) => {
-            let (a, b) = (array.clone(), other.clone());
-            // A vector is a row on the left and a column on the right.
-            let (row, column) = (a.shape().len() == 1, b.shape().len() == 1);
-            let a = if row {
-                let n = a.len();
-                a.reshape(&[1, n])?
-            } else {
-                a
-            };
-            let b = if column {
-                let n = b.len();
-                b.reshape(&[n, 1])?
-            } else {
-                b
-            };
-            let mut product = fold(&Op::MatMul, &[&a, &b])?;
-            let mut shape = product.shape().to_vec();
-            if column {
-                shape.pop();
-            }
-            if row {
-                shape.remove(shape.len() - 1 - usize::from(!column));
-            }
-            product = product.reshape(&shape)?;
-            one(Value::Constant { array: product, element: *element })
-        }
-        (Value::Sample { operand, batched }, Value::Constant { array, .. }) => {
-            let own = importer.builder.shape(*operand).to_vec();
-            if own.is_empty() {
-                return refuse("its first operand has no axis beside the batch");
-            }
-            match array.shape().len() {
-                1 => {
-                    let column = array.clone().reshape(&[array.len(), 1])?;
-                    let product = importer.apply(call, Op::Linear, a, vec![column])?;
-                    one(importer.shaped(
-                        call,
-                        Op::Reshape,
-                        &product,
-                        own[..own.len() - 1].to_vec(),
-                    )?)
-                }
-                2 => one(importer.apply(call, Op::Linear, a, vec![array.clone()])?),
-                _ if own.len() < 2 => refuse("the batch axis would be a row of the product"),
-                _ => {
-                    let array =
-                        if *batched { importer.of_each(array, own.len())? } else { array.clone() };
-                    one(importer.apply(call, Op::MatMul, a, vec![array])?)
-                }
-            }
-        }
-        (Value::Constant { array, .. }, Value::Sample { operand, batched }) => {
-            let own = importer.builder.shape(*operand).to_vec();
-            if own.len() == 1 && !batched && array.shape().len() == 2 {
-                return one(importer.apply(call, Op::Linear, b, vec![transposed(array)?])?);
-            }
-            if own.len() < 2 || array.shape().len() < 2 {
-                return refuse("the batch axis would be summed over, so samples would mix");
-            }
-            let array = if *batched { importer.of_each(array, own.len())? } else { array.clone() };
-            let left = importer.builder.constant(array);
-            let operand = importer.builder.push(&call.name, Op::MatMul, vec![left, *operand])?;
-            one(Value::Sample { operand, batched: *batched })
-        }
-        (Value::Sample { operand: x, batched }, Value::Sample { operand: y, batched: other }) => {
-            let ranks = [*x, *y].map(|operand| importer.builder.shape(operand).len());
-            if batched != other || ranks[0] != ranks[1] || ranks[0] < 2 {
-                return refuse("the batch axis would take part in the product");
-            }
-            let operand = importer.builder.push(&call.name, Op::MatMul, vec![*x, *y])?;
-            one(Value::Sample { operand, batched: *batched })
-        }
-        _ => refuse("an operand is unknown"),
-    }
+    one(importer.product(call, call.operand(0)?, call.operand(1)?)?)
 }

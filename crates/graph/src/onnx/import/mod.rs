@@ -16,17 +16,15 @@ mod quantization;
 mod reduction;
 mod resize;
 mod selection;
-mod value;
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use super::proto::{GraphProto, NodeProto};
 use super::tensor;
-use crate::graph::Builder;
-use crate::{Array, Error, Graph, Op, Operand, Result, Unsupported, reference, shape};
+use crate::lift::{Imported, Importer, Reason, Value, refuse};
+use crate::{Error, Graph, Result, Unsupported};
 use call::Call;
-use value::{Imported, Reason, Value, refuse};
 
 /// Translates a node.
 type Handler = fn(&mut Importer, &Call<'_>) -> Imported;
@@ -60,9 +58,6 @@ fn handler(operator: &str) -> Option<Handler> {
     all.find(|(name, _)| *name == operator).map(|(_, handler)| *handler)
 }
 
-/// Values of all constants that are made (not read): 1 GiB.
-const MOST_FOLDED: usize = 1 << 27;
-
 /// What is translated.
 pub(super) struct Source<'a> {
     pub(super) graph: &'a GraphProto,
@@ -91,8 +86,7 @@ pub(super) fn import(source: &Source<'_>) -> Result<Graph> {
         (true, Some((&batch, own))) => (batch, own.to_vec()),
         _ => (1, source.shape.clone()),
     };
-    let mut importer =
-        Importer { builder: Builder::new(source.input, own), batch, left: MOST_FOLDED };
+    let mut importer = Importer::new(source.input, own, batch);
     let mut values: HashMap<&str, Value> = HashMap::new();
     for initializer in &source.graph.initializer {
         let constant = tensor::read(initializer, source.folder)?;
@@ -212,15 +206,6 @@ fn name(node: &NodeProto) -> String {
     }
 }
 
-/// Builds the graph node by node.
-pub(super) struct Importer {
-    builder: Builder,
-    /// The batch size of this translation.
-    batch: usize,
-    /// Values of constants that may still be made.
-    left: usize,
-}
-
 impl Importer {
     fn node<'a>(
         &mut self,
@@ -262,128 +247,4 @@ impl Importer {
             }
         }
     }
-
-    /// Results, unless their constants are more than any network needs.
-    fn count(&mut self, results: Vec<Value>) -> Imported {
-        for result in &results {
-            if let Value::Constant { array, .. } = result {
-                match self.left.checked_sub(array.len()) {
-                    Some(left) => self.left = left,
-                    None => return refuse("the file asks for constants of more than 2^27 values"),
-                }
-            }
-        }
-        Ok(results)
-    }
-
-    /// The shape of a value in ONNX: with the batch, if it has one.
-    fn full_shape(&self, value: &Value) -> Imported<Vec<usize>> {
-        match value {
-            Value::Constant { array, .. } => Ok(array.shape().to_vec()),
-            Value::Sample { operand, batched } => {
-                let own = self.builder.shape(*operand);
-                Ok(if *batched { [&[self.batch], own].concat() } else { own.to_vec() })
-            }
-            Value::Unknown => refuse("an operand is unknown"),
-        }
-    }
-
-    /// An axis of a value in the graph, from its ONNX number.
-    fn axis(&self, value: &Value, axis: i64) -> Imported<usize> {
-        let rank = self.full_shape(value)?.len();
-        let place = normal(axis, rank)?;
-        match value {
-            Value::Sample { batched: true, .. } => match place.checked_sub(1) {
-                Some(axis) => Ok(axis),
-                None => refuse("it works along the batch axis, so samples would mix"),
-            },
-            _ => Ok(place),
-        }
-    }
-
-    /// A value of each sample, and whether ONNX sees a batch axis before it.
-    fn sample(value: &Value) -> Imported<(Operand, bool)> {
-        match value {
-            Value::Sample { operand, batched } => Ok((*operand, *batched)),
-            _ => refuse("its first operand does not depend on the input"),
-        }
-    }
-
-    /// `op` of one value and constants: folded if the value is constant.
-    fn apply(&mut self, call: &Call<'_>, op: Op, x: &Value, more: Vec<Array>) -> Imported<Value> {
-        match x {
-            Value::Constant { array, element } => {
-                let mut operands = vec![array];
-                operands.extend(&more);
-                Ok(Value::Constant { array: fold(&op, &operands)?, element: *element })
-            }
-            Value::Sample { operand, batched } => {
-                let mut operands = vec![*operand];
-                operands.extend(more.into_iter().map(|array| self.builder.constant(array)));
-                let operand = self.builder.push(&call.name, op, operands)?;
-                Ok(Value::Sample { operand, batched: *batched })
-            }
-            Value::Unknown => refuse("an operand is unknown"),
-        }
-    }
-
-    /// A value in another shape: `op` is a reshape or an expansion. Of a sample the shape is given
-    /// without the batch.
-    fn shaped(&mut self, call: &Call<'_>, op: Op, x: &Value, shape: Vec<usize>) -> Imported<Value> {
-        match x {
-            Value::Constant { array, element } => {
-                shape::check_target(&op, array.shape(), &shape)?;
-                let array = reference::apply(&op, &[array], &shape)?;
-                Ok(Value::Constant { array, element: *element })
-            }
-            Value::Sample { operand, batched } => {
-                let operand = self.builder.shaped(&call.name, op, *operand, shape)?;
-                Ok(Value::Sample { operand, batched: *batched })
-            }
-            Value::Unknown => refuse("an operand is unknown"),
-        }
-    }
-
-    /// The part of a constant that meets each sample: its batch axis, if any, taken off. It may
-    /// have one of length 1, or one whose entries are all the same.
-    fn of_each(&self, array: &Array, rank: usize) -> Imported<Array> {
-        if array.shape().len() <= rank {
-            return Ok(array.clone());
-        }
-        let (&batch, own) = array.shape().split_first().unwrap_or((&1, &[]));
-        if own.len() > rank {
-            return refuse("a constant with more axes than the value it meets");
-        }
-        let length = array.len() / batch.max(1);
-        let first = array.values().get(..length).unwrap_or(&[]);
-        let alike =
-            batch == self.batch && array.values().chunks(length.max(1)).all(|row| row == first);
-        if batch != 1 && !alike {
-            return refuse("a constant that differs along the batch axis, so samples would differ");
-        }
-        Ok(Array::new(own.to_vec(), first.to_vec())?)
-    }
-}
-
-/// `op` of constants.
-fn fold(op: &Op, operands: &[&Array]) -> Result<Array> {
-    let shapes: Vec<&[usize]> = operands.iter().map(|array| array.shape()).collect();
-    let shape = shape::infer(op, &shapes)?;
-    crate::array::checked(&shape)?;
-    reference::apply(op, operands, &shape)
-}
-
-/// An axis counted from the front.
-fn normal(axis: i64, rank: usize) -> Imported<usize> {
-    let place = if axis < 0 { axis.saturating_add(rank as i64) } else { axis };
-    match usize::try_from(place) {
-        Ok(place) if place < rank => Ok(place),
-        _ => refuse(format!("no axis {axis} of {rank}")),
-    }
-}
-
-/// One result.
-#[expect(clippy::unnecessary_wraps, reason = "the last line of most handlers")]
-fn one(value: Value) -> Imported {
-    Ok(vec![value])
 }

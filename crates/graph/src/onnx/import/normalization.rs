@@ -1,7 +1,7 @@
 //! Normalisations: that of a batch by stored statistics, the others of each sample by its own.
+use super::Handler;
 use super::call::Call;
-use super::value::{Imported, Value, refuse};
-use super::{Handler, Importer, one};
+use crate::lift::{Imported, Importer, Value, one, refuse};
 use crate::{Array, Binary, Convolution, Op, Reduction, Unary, Window};
 
 pub(super) const OPERATORS: &[(&str, Handler)] = &[
@@ -33,13 +33,7 @@ fn batch(importer: &mut Importer, call: &Call<'_>) -> Imported {
     if !batched || parameters.iter().any(|array| array.shape() != [channels]) {
         return refuse(format!("parameters for {channels} channels are needed"));
     }
-    let at = |which: usize, channel: usize| parameters[which].values()[channel];
-    let scale: Vec<f64> =
-        (0..channels).map(|channel| at(0, channel) / (at(3, channel) + epsilon).sqrt()).collect();
-    let shift: Vec<f64> =
-        (0..channels).map(|channel| at(1, channel) - at(2, channel) * scale[channel]).collect();
-    let scaled = importer.channels(call, Binary::Mul, x, scale)?;
-    one(importer.channels(call, Binary::Add, &scaled, shift)?)
+    one(importer.batch_norm(call, x, [0, 1, 2, 3].map(|which| parameters[which]), epsilon)?)
 }
 
 fn instance(importer: &mut Importer, call: &Call<'_>) -> Imported {
@@ -145,44 +139,4 @@ fn lp(importer: &mut Importer, call: &Call<'_>) -> Imported {
         norm = importer.apply(call, Op::Unary(Unary::Sqrt), &norm, Vec::new())?;
     }
     one(importer.binary(call, Binary::Div, x, &norm)?)
-}
-
-impl Importer {
-    /// `(x − mean) / √(variance + epsilon)` over some axes.
-    fn standardized(
-        &mut self,
-        call: &Call<'_>,
-        x: &Value,
-        axes: Vec<usize>,
-        epsilon: f64,
-    ) -> Imported<Value> {
-        let mean = Op::Reduce { by: Reduction::Mean, axes };
-        let center = self.apply(call, mean.clone(), x, Vec::new())?;
-        let centered = self.binary(call, Binary::Sub, x, &center)?;
-        let squares = self.binary(call, Binary::Mul, &centered, &centered)?;
-        let variance = self.apply(call, mean, &squares, Vec::new())?;
-        let epsilon = Value::float(Array::scalar(epsilon));
-        let variance = self.binary(call, Binary::Add, &variance, &epsilon)?;
-        let deviation = self.apply(call, Op::Unary(Unary::Sqrt), &variance, Vec::new())?;
-        self.binary(call, Binary::Div, &centered, &deviation)
-    }
-
-    /// A function of each value and the number of its channel, the first axis of a sample.
-    fn channels(
-        &mut self,
-        call: &Call<'_>,
-        function: Binary,
-        x: &Value,
-        values: Vec<f64>,
-    ) -> Imported<Value> {
-        let (operand, _) = Self::sample(x)?;
-        let own = self.builder.shape(operand);
-        if own.first() != Some(&values.len()) {
-            return refuse(format!("{} parameters for a shape of {own:?}", values.len()));
-        }
-        let mut shape = vec![1; own.len()];
-        shape[0] = values.len();
-        let array = Array::new(shape, values)?;
-        self.binary(call, function, x, &Value::float(array))
-    }
 }

@@ -1,9 +1,9 @@
 //! Pooling.
+use super::Handler;
 use super::call::Call;
 use super::convolution::window;
-use super::value::{Imported, Value, refuse};
-use super::{Handler, Importer, one};
-use crate::{Array, Binary, Op, Reduction, Window};
+use crate::lift::{Imported, Importer, Padding, Value, one, refuse};
+use crate::{Op, Reduction, Window};
 
 pub(super) const OPERATORS: &[(&str, Handler)] = &[
     ("AveragePool", average),
@@ -30,45 +30,10 @@ fn largest(importer: &mut Importer, call: &Call<'_>) -> Imported {
 
 fn average(importer: &mut Importer, call: &Call<'_>) -> Imported {
     let x = call.operand(0)?;
-    let plane = importer.plane(x)?;
     let (window, own) = windows(importer, call, x)?;
-    let counted = call.int("count_include_pad", 0) != 0;
-    // What the rounding up of the number of windows added never counts.
-    let limits: Vec<(usize, usize)> = (0..plane.len())
-        .map(|axis| {
-            let (before, after) = own[axis];
-            if counted { (0, before + plane[axis] + after) } else { (before, before + plane[axis]) }
-        })
-        .collect();
-    let counts: Vec<Vec<f64>> =
-        (0..plane.len()).map(|axis| count(&window, axis, &plane, limits[axis])).collect();
-    let size: usize = window.kernel.iter().product();
-    let shape: Vec<usize> = std::iter::once(1).chain(counts.iter().map(Vec::len)).collect();
-    let correction = Array::from_fn(&shape, |place| {
-        let (mut rest, mut inside) = (place, 1.0);
-        for counts in counts.iter().rev() {
-            inside *= counts[rest % counts.len()];
-            rest /= counts.len();
-        }
-        size as f64 / inside
-    })?;
-    let mean = importer.apply(call, Op::AveragePool(window), x, Vec::new())?;
-    if correction.values().iter().all(|&factor| factor == 1.0) {
-        return one(mean);
-    }
-    one(importer.binary(call, Binary::Mul, &mean, &Value::float(correction))?)
-}
-
-/// Places of each window of an axis that lie in the limits.
-fn count(window: &Window, axis: usize, plane: &[usize], (from, to): (usize, usize)) -> Vec<f64> {
-    let windows = window.count(axis, plane[axis]).unwrap_or(0);
-    (0..windows)
-        .map(|at| {
-            let of = |tap: usize| at * window.stride[axis] + tap * window.dilation[axis];
-            let inside = |tap: &usize| (from..to).contains(&of(*tap));
-            (0..window.kernel[axis]).filter(inside).count().max(1) as f64
-        })
-        .collect()
+    let padding =
+        if call.int("count_include_pad", 0) != 0 { Padding::Counts } else { Padding::DoesNotCount };
+    one(importer.average_pool(call, x, window, &own, padding)?)
 }
 
 /// The windows, padded so far that rounding down gives as many as `ceil_mode` asks for, and the
@@ -89,16 +54,7 @@ fn windows(
     let mut window = window(call, &plane, &kernel)?;
     let own = window.padding.clone();
     if call.int("ceil_mode", 0) != 0 {
-        for (axis, &length) in plane.iter().enumerate() {
-            let Some(down) = window.count(axis, length) else { continue };
-            let reach = (kernel[axis] - 1) * window.dilation[axis] + 1;
-            let (before, after) = own[axis];
-            let rest = (length + before + after - reach) % window.stride[axis];
-            // A window that would begin in the padding behind the image is left away.
-            if rest > 0 && down * window.stride[axis] < length + before {
-                window.padding[axis].1 += window.stride[axis] - rest;
-            }
-        }
+        window.round_up(&plane);
     }
     Ok((window, own))
 }

@@ -1,7 +1,7 @@
 //! Values in steps: the integers of a quantised network, held as floats.
+use super::Handler;
 use super::call::Call;
-use super::value::{Imported, Value, refuse};
-use super::{Handler, Importer, one};
+use crate::lift::{Imported, Importer, Value, one, refuse};
 use crate::onnx::proto::element;
 use crate::{Array, Binary, Op};
 

@@ -1,7 +1,7 @@
 //! Reductions and softmax.
+use super::Handler;
 use super::call::Call;
-use super::value::{Imported, Value, refuse};
-use super::{Handler, Importer, one};
+use crate::lift::{Imported, Importer, Value, one, refuse};
 use crate::{Array, Binary, Op, Reduction, Unary};
 
 pub(super) const OPERATORS: &[(&str, Handler)] = &[
@@ -53,18 +53,10 @@ fn reduce(importer: &mut Importer, call: &Call<'_>, x: &Value, by: Reduction) ->
     if keep {
         return one(reduced);
     }
-    let own = own_shape(importer, &reduced)?;
+    let own = importer.own_shape(&reduced)?;
     let kept = own.iter().enumerate().filter(|(axis, _)| !axes.contains(axis));
     let shape = kept.map(|(_, &length)| length).collect();
     one(importer.shaped(call, Op::Reshape, &reduced, shape)?)
-}
-
-/// The shape of a value in the graph, or of a constant.
-fn own_shape(importer: &Importer, value: &Value) -> Imported<Vec<usize>> {
-    match value {
-        Value::Constant { array, .. } => Ok(array.shape().to_vec()),
-        other => Ok(importer.builder.shape(Importer::sample(other)?.0).to_vec()),
-    }
 }
 
 /// The product of constants: what shapes are computed with.
@@ -92,7 +84,7 @@ fn softmax(importer: &mut Importer, call: &Call<'_>, log: bool) -> Imported {
     }
     // Before opset 13 all axes from the given one on are one.
     let axis = importer.axis(x, call.int("axis", 1))?;
-    let own = own_shape(importer, x)?;
+    let own = importer.own_shape(x)?;
     let mut flat = own[..axis].to_vec();
     flat.push(own[axis..].iter().product());
     let joined = importer.shaped(call, Op::Reshape, x, flat)?;

@@ -1,7 +1,7 @@
 //! Resizing of images: what is nearest is picked, what is between is a matrix product.
+use super::Handler;
 use super::call::Call;
-use super::value::{Imported, Value, refuse};
-use super::{Handler, Importer, one};
+use crate::lift::{Imported, Importer, Value, normal, one, refuse};
 use crate::{Array, Op};
 
 pub(super) const OPERATORS: &[(&str, Handler)] = &[("Resize", resize), ("Upsample", upsample)];
@@ -104,7 +104,7 @@ impl Importer {
             return refuse(format!("{} lengths for {} axes", given.len(), numbers.len()));
         }
         for (&number, &given) in numbers.iter().zip(given) {
-            let from = full[super::normal(number, full.len())?];
+            let from = full[normal(number, full.len())?];
             let (to, scale) = match &lengths {
                 Lengths::Scales(_) => ((from as f64 * given).floor(), given),
                 Lengths::Sizes(_) => (given, given / from as f64),

@@ -1,7 +1,7 @@
 //! Parts of values, and values put together.
+use super::Handler;
 use super::call::Call;
-use super::value::{Imported, Reason, Value, refuse};
-use super::{Handler, Importer, normal, one};
+use crate::lift::{Imported, Importer, Reason, Value, normal, one, refuse};
 use crate::{Array, Op};
 
 pub(super) const OPERATORS: &[(&str, Handler)] =
@@ -11,7 +11,7 @@ fn gather(importer: &mut Importer, call: &Call<'_>) -> Imported {
     let x = call.operand(0)?;
     let indices = call.constant(1)?;
     let axis = importer.axis(x, call.int("axis", 0))?;
-    let own = shape_of(importer, x)?;
+    let own = importer.own_shape(x)?;
     let length = own[axis];
     let places = super::layout::whole(indices.values())?
         .into_iter()
@@ -20,13 +20,6 @@ fn gather(importer: &mut Importer, call: &Call<'_>) -> Imported {
     let picked = importer.apply(call, Op::Gather { axis, indices: places }, x, Vec::new())?;
     let shape = [&own[..axis], indices.shape(), &own[axis + 1..]].concat();
     one(importer.shaped(call, Op::Reshape, &picked, shape)?)
-}
-
-fn shape_of(importer: &Importer, value: &Value) -> Imported<Vec<usize>> {
-    match value {
-        Value::Constant { array, .. } => Ok(array.shape().to_vec()),
-        other => Ok(importer.builder.shape(Importer::sample(other)?.0).to_vec()),
-    }
 }
 
 fn slice(importer: &mut Importer, call: &Call<'_>) -> Imported {
@@ -98,47 +91,13 @@ fn places(length: i64, [start, end, step]: [i64; 3]) -> Imported<Vec<usize>> {
 fn concat(importer: &mut Importer, call: &Call<'_>) -> Imported {
     let values: Vec<&Value> =
         (0..call.operands.len()).map(|index| call.operand(index)).collect::<Imported<_>>()?;
-    let axis = call.int("axis", 0);
-    let first = values.iter().find(|value| matches!(value, Value::Sample { .. }));
-    let Some(first) = first else {
-        let arrays: Vec<&Array> =
-            (0..values.len()).map(|index| call.constant(index)).collect::<Imported<_>>()?;
-        let rank = arrays.first().map_or(0, |array| array.shape().len());
-        let filled: Vec<&Array> =
-            arrays.iter().copied().filter(|array| !array.is_empty()).collect();
-        let axis = normal(axis, rank)?;
-        let Some(Value::Constant { element, .. }) = values.first() else {
-            return refuse("no operand");
-        };
-        let array = if filled.is_empty() {
-            arrays[0].clone()
-        } else {
-            super::fold(&Op::Concat { axis }, &filled)?
-        };
-        return one(Value::Constant { array, element: *element });
-    };
-    let (_, batched) = Importer::sample(first)?;
-    let rank = shape_of(importer, first)?.len();
-    let axis = importer.axis(first, axis)?;
-    let mut operands = Vec::with_capacity(values.len());
-    for value in values {
-        operands.push(match value {
-            Value::Sample { operand, batched: other } if *other == batched => *operand,
-            Value::Constant { array, .. } => {
-                let array = if batched { importer.of_each(array, rank)? } else { array.clone() };
-                importer.builder.constant(array)
-            }
-            _ => return refuse("the batch axis of one operand meets another axis of another"),
-        });
-    }
-    let operand = importer.builder.push(&call.name, Op::Concat { axis }, operands)?;
-    one(Value::Sample { operand, batched })
+    one(importer.joined(call, &values, call.int("axis", 0))?)
 }
 
 fn split(importer: &mut Importer, call: &Call<'_>) -> Imported {
     let x = call.operand(0)?;
     let axis = importer.axis(x, call.int("axis", 0))?;
-    let length = shape_of(importer, x)?[axis];
+    let length = importer.own_shape(x)?[axis];
     let parts = call.int("num_outputs", call.outputs as i64).max(1) as usize;
     let given = match call.ints("split") {
         Some(lengths) => Some(lengths.to_vec()),
@@ -182,14 +141,14 @@ fn pad(importer: &mut Importer, call: &Call<'_>) -> Imported {
     }
     let mode = call.text("mode", "constant")?;
     let mut x = x.clone();
-    let mut constant = vec![(0_usize, 0_usize); shape_of(importer, &x)?.len()];
+    let mut constant = vec![(0_usize, 0_usize); importer.own_shape(&x)?.len()];
     for (place, &number) in numbers.iter().enumerate() {
         let (before, after) = (sides[place], sides[numbers.len() + place]);
         if (before, after) == (0, 0) {
             continue;
         }
         let axis = importer.axis(&x, number)?;
-        let length = shape_of(importer, &x)?[axis];
+        let length = importer.own_shape(&x)?[axis];
         if mode == "constant" && before >= 0 && after >= 0 {
             constant[axis] = (before as usize, after as usize);
             continue;

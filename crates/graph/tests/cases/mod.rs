@@ -1,19 +1,21 @@
-//! Networks of one operator each with the results of onnxruntime: made by `cases/make.py`.
+//! The stored networks of each operator and what onnxruntime computes with them.
 use serde::Deserialize;
 
-/// A small network, an input and what onnxruntime makes of it.
+/// A network, a batch of inputs and its results.
 #[derive(Deserialize)]
+#[allow(dead_code, reason = "not each test looks at the results")]
 pub(crate) struct Case {
     pub(crate) name: String,
+    /// The file in base64.
     pub(crate) model: String,
+    /// Shape of the batch.
     pub(crate) shape: Vec<usize>,
     pub(crate) x: Vec<f32>,
     pub(crate) y: Vec<f64>,
 }
 
-/// All of them.
-pub(crate) fn cases() -> Vec<Case> {
-    serde_json::from_str(include_str!("../cases/cases.json")).unwrap()
+pub(crate) fn all() -> Vec<Case> {
+    serde_json::from_str(include_str!("cases.json")).unwrap()
 }
 
 /// Base64 of RFC 4648.

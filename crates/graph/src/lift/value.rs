@@ -1,11 +1,11 @@
-//! What a name of a file stands for while it is imported.
-use crate::onnx::proto::element;
+//! What a name of a file, or a tensor of a recording, stands for while it is imported.
+use crate::onnx::element;
 use crate::{Array, Operand};
 
 /// A constant, or a value of each sample.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
-    /// The same for each sample, in its whole ONNX shape.
+pub(crate) enum Value {
+    /// The same for each sample, in its whole shape.
     Constant {
         array: Array,
         /// Its ONNX type.
@@ -14,7 +14,7 @@ pub(super) enum Value {
     /// One a sample: a node of the graph.
     Sample {
         operand: Operand,
-        /// Whether the ONNX value has the batch as its first axis, which the graph leaves away.
+        /// Whether the value has the batch as its first axis, which the graph leaves away.
         batched: bool,
     },
     /// The result of a node that could not be imported.
@@ -22,11 +22,13 @@ pub(super) enum Value {
 }
 
 impl Value {
-    pub(super) fn float(array: Array) -> Self {
+    /// A constant of floats.
+    pub(crate) fn float(array: Array) -> Self {
         Value::Constant { array, element: element::FLOAT }
     }
 
-    pub(super) fn integers(values: impl IntoIterator<Item = usize>) -> Self {
+    /// A constant of integers, or of truth values.
+    pub(crate) fn integers(values: impl IntoIterator<Item = usize>) -> Self {
         let values = values.into_iter().map(|value| value as f64).collect();
         Value::Constant { array: Array::vector(values), element: element::INT64 }
     }
@@ -34,7 +36,7 @@ impl Value {
 
 /// Why a node cannot be imported.
 #[derive(Debug)]
-pub(super) struct Reason(pub(super) String);
+pub(crate) struct Reason(pub(crate) String);
 
 impl From<crate::Error> for Reason {
     fn from(error: crate::Error) -> Self {
@@ -43,8 +45,8 @@ impl From<crate::Error> for Reason {
 }
 
 /// The results of a node, in the order of its outputs.
-pub(super) type Imported<T = Vec<Value>> = Result<T, Reason>;
+pub(crate) type Imported<T = Vec<Value>> = Result<T, Reason>;
 
-pub(super) fn refuse<T>(reason: impl Into<String>) -> Imported<T> {
+pub(crate) fn refuse<T>(reason: impl Into<String>) -> Imported<T> {
     Err(Reason(reason.into()))
 }
