@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use common::World;
+use common::{EXPERIMENT, World};
 use duress_evaluation::datasets::open::Options;
 use duress_evaluation::datasets::{Input, npy};
 use serde_json::Value;
@@ -245,4 +245,31 @@ fn npy_of(world: &World, count: usize) -> Vec<u8> {
     let opened = duress_evaluation::datasets::open::open(&path, &Options::default()).unwrap();
     let values = &opened.dataset.values()[..count * 64];
     npy::encode(&[count, 1, 8, 8], values).unwrap()
+}
+
+#[test]
+fn a_trained_model_is_exported_and_answers_the_same() {
+    let world = World::new();
+    world.file("e.toml", EXPERIMENT);
+    world.duress("train e.toml --model small --out small.safetensors").succeeded();
+    let said = world.duress("export small.safetensors --out small.onnx").succeeded();
+    assert!(said.stdout.contains("[1, 8, 8] to [10]"), "{}", said.stdout);
+    let answers = |model: &str| {
+        let out = format!("{model}.npy");
+        let data = "--data digits --limit 30";
+        world.duress(&format!("predict --model {model} {data} --out {out}")).succeeded();
+        floats(&std::fs::read(world.path(&out)).unwrap())
+    };
+    let (ours, exported) = (answers("small.safetensors"), answers("small.onnx"));
+    assert_eq!(ours.len(), 300);
+    assert!(ours.iter().zip(&exported).all(|(a, b)| (a - b).abs() < 1e-5));
+    for (words, fragment) in [
+        ("export small.onnx --out again.onnx", "small.onnx"),
+        ("export small.safetensors --out small.txt", ".onnx"),
+        ("export none.safetensors --out none.onnx", "none.safetensors"),
+    ] {
+        let said = world.duress(words);
+        assert_eq!(said.code, Some(2), "{words}: {}", said.stderr);
+        assert!(said.stderr.contains(fragment), "{}", said.stderr);
+    }
 }

@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Evaluate(Box<Evaluate>),
     /// Write what a model answers to data.
     Predict(Box<Predict>),
+    /// Write a trained model as an ONNX file.
+    Export(Export),
     /// Attack a trained model.
     Attack(Attack),
     /// Certify a trained model.
@@ -183,6 +185,15 @@ pub(crate) struct Question {
     /// Seed of all draws.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u32,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Export {
+    /// Trained model (safetensors, as written by `duress train`).
+    pub(crate) model: PathBuf,
+    /// The file to write (.onnx): rows in raw units, normalisation inside, any batch.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Args, Debug)]

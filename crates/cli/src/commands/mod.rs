@@ -1,6 +1,7 @@
 //! The subcommands.
 mod data;
 mod evaluate;
+mod export;
 mod list;
 mod measure;
 mod predict;
@@ -39,6 +40,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<()> {
         Command::Run(arguments) => run::run(arguments),
         Command::Train(arguments) => train::train(arguments),
         Command::Evaluate(arguments) => evaluate::evaluate(*arguments),
+        Command::Export(arguments) => export::export(&arguments),
         Command::Predict(arguments) => predict::predict(*arguments),
         Command::Attack(arguments) => measure::attack(arguments),
         Command::Certify(arguments) => measure::certify(arguments),
