@@ -1,6 +1,7 @@
 //! Certified robustness: statements about every perturbation of a ball, with their assumptions.
 //!
 //! [`CERTIFIERS`] lists the methods.
+pub mod bounds;
 pub mod smoothing;
 mod table;
 

@@ -1,0 +1,131 @@
+//! Linear bounds of what is not linear, on the intervals of its operands.
+//!
+//! For each result `y` of a step two planes hold, in real arithmetic and for the coefficients as
+//! they stand in memory: `lower(x) ≤ y ≤ upper(x)` for all operands in their intervals. A slope is
+//! chosen for tightness, with any rounding; then the constant is made sound for that slope.
+mod curve;
+mod kink;
+mod maximum;
+mod piece;
+mod product;
+mod stairs;
+
+use super::interval::Intervals;
+use super::network::{Function, Network, Step};
+use super::rounding::{TINY, gamma};
+
+pub(super) use kink::is_free;
+
+/// `first · x[index] + second · z + constant`, where z is the second operand's value at the same
+/// place as the result, if there is a second operand.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Plane {
+    pub(super) index: u32,
+    pub(super) first: f64,
+    pub(super) second: f64,
+    pub(super) constant: f64,
+}
+
+/// Both planes of a result.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Planes {
+    pub(super) lower: Plane,
+    pub(super) upper: Plane,
+}
+
+impl Planes {
+    /// `low ≤ y ≤ high`, whatever x is.
+    fn flat(index: usize, low: f64, high: f64) -> Self {
+        let plane = |constant| Plane { index: index as u32, constant, ..Plane::default() };
+        Self { lower: plane(low), upper: plane(high) }
+    }
+
+    /// `y = slope · x`.
+    fn line(index: usize, slope: f64) -> Self {
+        let plane = Plane { index: index as u32, first: slope, ..Plane::default() };
+        Self { lower: plane, upper: plane }
+    }
+}
+
+/// What is known of a step that is not linear.
+#[derive(Clone, Debug)]
+pub(super) struct Relaxed {
+    /// Bounds of its results.
+    pub(super) intervals: Intervals,
+    /// Planes of its results.
+    pub(super) planes: Vec<Planes>,
+}
+
+/// Bounds of step `index`, which is not linear, from those of the steps before it.
+pub(super) fn relax(network: &Network, index: usize, known: &[Intervals]) -> Relaxed {
+    let size = network.sizes[index];
+    let pairs: Vec<(Planes, (f64, f64))> = match &network.steps[index] {
+        Step::Input | Step::Affine { .. } => Vec::new(),
+        Step::Curve { source, function } => {
+            let x = &known[*source];
+            (0..size).map(|at| elementwise(function, at, x.at(at))).collect()
+        }
+        Step::Maximum { source, groups } => {
+            (0..size).map(|at| maximum::relax(groups.at(at), &known[*source])).collect()
+        }
+        Step::Product { left, right } => (0..size)
+            .map(|at| product::relax(at, known[*left].at(at), known[*right].at(at)))
+            .collect(),
+    };
+    let mut intervals = Intervals::unknown(pairs.len());
+    let mut planes = Vec::with_capacity(pairs.len());
+    for (at, (pair, (low, high))) in pairs.into_iter().enumerate() {
+        intervals.tighten(at, low, high);
+        planes.push(pair);
+    }
+    Relaxed { intervals, planes }
+}
+
+fn elementwise(function: &Function, at: usize, (low, high): (f64, f64)) -> (Planes, (f64, f64)) {
+    match function {
+        Function::Kink { negative, positive } => {
+            kink::relax(at, [negative.at(at), *positive], (low, high))
+        }
+        Function::Stairs(stairs) => stairs::relax(at, *stairs, (low, high)),
+        other => curve::relax(at, other, (low, high)),
+    }
+}
+
+/// Whether the result of `value` of step `index` loses something by its relaxation, so that tighter
+/// bounds of the operands would help.
+pub(super) fn is_loose(planes: &Planes) -> bool {
+    planes.lower != planes.upper
+}
+
+/// For each result, at most how much rounding can cost where it is multiplied by 1 on its way back:
+/// `γ` times the magnitudes of the terms of its planes.
+pub(super) fn weights(
+    network: &Network,
+    index: usize,
+    planes: &[Planes],
+    known: &[Intervals],
+) -> Vec<f64> {
+    let gamma = gamma(network.terms());
+    let sources = network.sources(index);
+    let free = |at: usize| match &network.steps[index] {
+        Step::Curve { function: Function::Kink { negative, positive }, .. } => {
+            negative.at(at).abs().max(positive.abs())
+        }
+        _ => 0.0,
+    };
+    let size = |at: usize, plane: &Plane| {
+        let first = plane.first.abs().max(free(at));
+        let mut size = plane.constant.abs();
+        if first != 0.0 {
+            size += first * known[sources[0]].magnitude(plane.index as usize);
+        }
+        if plane.second != 0.0 {
+            size += plane.second.abs() * known[sources[1]].magnitude(at);
+        }
+        size
+    };
+    let both = |(at, planes): (usize, &Planes)| {
+        gamma * (size(at, &planes.lower) + size(at, &planes.upper)) + TINY
+    };
+    planes.iter().enumerate().map(both).collect()
+}
