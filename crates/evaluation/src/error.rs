@@ -93,6 +93,21 @@ pub enum Error {
         /// Distance of the adversarial point, in the certificate's norm.
         distance: f64,
     },
+    /// An attack found a margin below its lower bound: one of the two is wrong.
+    #[error(
+        "contradiction on `{model}`, sample {sample}: a margin of at least {lower} is certified, \
+         and an attack reached {upper}"
+    )]
+    Unsound {
+        /// Name of the model.
+        model: String,
+        /// Id of the sample.
+        sample: u64,
+        /// The bound.
+        lower: f64,
+        /// What was reached.
+        upper: f64,
+    },
     /// An error of the vocabulary.
     #[error(transparent)]
     Core(#[from] duress_core::Error),
@@ -110,6 +125,12 @@ pub enum Error {
         /// Why.
         source: duress_graph::Error,
     },
+    /// A network that cannot be bounded, or a set that is none.
+    #[error(transparent)]
+    Bound(#[from] duress_certification::bounds::Error),
+    /// A graph whose evaluation failed: a bug.
+    #[error(transparent)]
+    Graph(#[from] duress_graph::Error),
     /// A service that cannot be used.
     #[error(transparent)]
     Service(Box<duress_remote::RemoteError>),
@@ -169,6 +190,7 @@ impl Error {
             | Error::NoRun { .. }
             | Error::Implausible { .. }
             | Error::Network { .. }
+            | Error::Bound(_)
             | Error::Data(_) => true,
             // What the user set, rather than what the service did.
             Error::Service(error) => {

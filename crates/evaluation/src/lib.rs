@@ -21,8 +21,8 @@ pub use experiment::{
 pub use page::{Column, Comparison, comparison, percent, short, write_report};
 pub use row::{Measured, Row, SCHEMA, SampleRow};
 pub use run::{
-    Context, Identity, Journal, Observer, Predictions, Summary, predict, run, train_model,
-    write_examples,
+    Around, Bounded, Context, Identity, Journal, Observer, Predictions, Summary, bound, predict,
+    run, train_model, write_examples,
 };
 pub use self_checks::{Check, self_checks};
 

@@ -4,6 +4,7 @@ mod subject;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use duress_evaluation::certification::bounds::Method;
 use duress_evaluation::core::{Epsilon, Norm};
 
 pub(crate) use subject::{Model, Samples, Service};
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Evaluate(Box<Evaluate>),
     /// Write what a model answers to data.
     Predict(Box<Predict>),
+    /// Bound the margins of a network around samples, from below and from above.
+    Bound(Box<Bound>),
     /// Write a trained model as an ONNX file.
     Export(Export),
     /// Attack a trained model.
@@ -185,6 +188,54 @@ pub(crate) struct Question {
     /// Seed of all draws.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u32,
+}
+
+/// How bounds are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BoundMethod {
+    Ibp,
+    CrownIbp,
+    Crown,
+    AlphaCrown,
+}
+
+impl From<BoundMethod> for Method {
+    fn from(method: BoundMethod) -> Self {
+        match method {
+            BoundMethod::Ibp => Method::Ibp,
+            BoundMethod::CrownIbp => Method::CrownIbp,
+            BoundMethod::Crown => Method::Crown,
+            BoundMethod::AlphaCrown => Method::AlphaCrown,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Bound {
+    #[command(flatten)]
+    pub(crate) model: Model,
+    #[command(flatten)]
+    pub(crate) samples: Samples,
+    /// Norm of the balls: l0, l1, l2 or linf.
+    #[arg(long, requires = "epsilon")]
+    pub(crate) norm: Option<Norm>,
+    /// Radius of the balls such as 8/255, in units of the raw input.
+    #[arg(long, requires = "norm")]
+    pub(crate) epsilon: Option<Epsilon>,
+    /// Lower sides of boxes (npy), one a sample, instead of balls.
+    #[arg(long, value_name = "FILE", requires = "upper", conflicts_with = "norm")]
+    pub(crate) lower: Option<PathBuf>,
+    /// Upper sides of boxes (npy).
+    #[arg(long, value_name = "FILE", requires = "lower")]
+    pub(crate) upper: Option<PathBuf>,
+    /// From the fastest to the tightest.
+    #[arg(long, value_enum, default_value = "crown")]
+    pub(crate) method: BoundMethod,
+    /// One JSON object a sample: index, label, lower and upper by class, certified, seconds.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Args, Debug)]

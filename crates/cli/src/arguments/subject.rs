@@ -44,7 +44,7 @@ pub(crate) struct Model {
 }
 
 /// How a service is asked.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Service")]
 pub(crate) struct Service {
     /// What an HTTP service speaks: the Open Inference Protocol, or npy arrays.

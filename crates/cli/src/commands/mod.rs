@@ -1,4 +1,5 @@
 //! The subcommands.
+mod bound;
 mod data;
 mod evaluate;
 mod export;
@@ -40,6 +41,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<()> {
         Command::Run(arguments) => run::run(arguments),
         Command::Train(arguments) => train::train(arguments),
         Command::Evaluate(arguments) => evaluate::evaluate(*arguments),
+        Command::Bound(arguments) => bound::bound(*arguments),
         Command::Export(arguments) => export::export(&arguments),
         Command::Predict(arguments) => predict::predict(*arguments),
         Command::Attack(arguments) => measure::attack(arguments),

@@ -1,6 +1,7 @@
 //! Runs an experiment: trains, attacks, certifies, and writes rows as it goes.
 mod attack;
 mod attacked;
+mod bound;
 mod build;
 mod certify;
 mod data;
@@ -24,6 +25,7 @@ use duress_datasets::Folders;
 use duress_remote::Secret;
 
 pub(crate) use attacked::is_search;
+pub use bound::{Around, Bounded, bound};
 pub use examples::write_examples;
 pub use journal::{Identity, Journal};
 pub(crate) use lines::write_whole;
