@@ -3,7 +3,8 @@
 //! Xu et al., *Fast and Complete: Enabling Complete Verification with Massively Parallel Incomplete
 //! Verifiers*, ICLR 2021, <https://arxiv.org/abs/2011.13824>, §3.1. Any slope between the two of a
 //! kink is sound, so that nothing depends on the optimiser: slopes are clamped after each step, and
-//! each row keeps the best bound it had. Intervals before the kinks stay those of CROWN.
+//! each row keeps the best bound it had. The values before each kink are bounded in the same way,
+//! each with slopes of its own, one layer after the other; nothing goes back to a layer before.
 //!
 //! The gradient needs no tape. A bound is linear in the coefficients of a row at each step; what
 //! multiplies them is the value of the step where the input is the one that minimises the row and
@@ -17,24 +18,28 @@ use super::relaxation::{Planes, is_free};
 use super::specification::Specification;
 use super::{Options, Result};
 
+/// Buffers of the size of the coefficients that are alive together.
+pub(super) const COPIES: usize = 4;
+
 /// Adam's constants, Kingma and Ba 2015.
 const MOMENTS: (f64, f64) = (0.9, 0.999);
 
-/// Lower bounds of the rows of a specification, never below those of CROWN.
+/// Lower bounds of the rows of a specification.
 pub(super) fn bound(
     analysis: &Analysis<'_>,
     specification: &Specification,
     options: &Options,
 ) -> Result<Vec<f64>> {
-    let bounds: Vec<Vec<f64>> = chunks(analysis, specification, options, 4)?
+    let bounds: Vec<Vec<f64>> = chunks(analysis, specification, options, COPIES)?
         .into_par_iter()
         .map(|rows| optimise(analysis, &rows, options))
         .collect();
     Ok(bounds.into_iter().flatten().collect())
 }
 
-fn optimise(analysis: &Analysis<'_>, rows: &Rows, options: &Options) -> Vec<f64> {
-    let (mut slopes, limits) = start(analysis, rows.count);
+/// Lower bounds of the rows, each with slopes of its own.
+pub(super) fn optimise(analysis: &Analysis<'_>, rows: &Rows, options: &Options) -> Vec<f64> {
+    let (mut slopes, limits) = start(analysis, rows);
     let count = slopes.values.len();
     let (mut first, mut second) = (vec![0.0; count], vec![0.0; count]);
     let mut best = vec![f64::NEG_INFINITY; rows.count];
@@ -70,11 +75,11 @@ fn optimise(analysis: &Analysis<'_>, rows: &Rows, options: &Options) -> Vec<f64>
 }
 
 /// The slopes that the planes have, for each row, and the limits of each.
-fn start(analysis: &Analysis<'_>, rows: usize) -> (Slopes, Vec<(f64, f64)>) {
+fn start(analysis: &Analysis<'_>, rows: &Rows) -> (Slopes, Vec<(f64, f64)>) {
     let network = analysis.network;
     let mut slopes = Slopes::default();
     let mut limits = Vec::new();
-    for (index, step) in network.steps.iter().enumerate() {
+    for (index, step) in network.steps.iter().enumerate().take(rows.target + 1) {
         let Step::Curve { source, .. } = step else {
             slopes.places.push(Vec::new());
             continue;
@@ -86,7 +91,7 @@ fn start(analysis: &Analysis<'_>, rows: usize) -> (Slopes, Vec<(f64, f64)>) {
                 *place = limits.len() as u32;
                 limits.push((sides[0], sides[1]));
                 let slope = analysis.planes[index][at].lower.first;
-                slopes.values.extend(std::iter::repeat_n(slope, rows));
+                slopes.values.extend(std::iter::repeat_n(slope, rows.count));
             }
         }
         let fixed = places.iter().all(|&place| place == FIXED);

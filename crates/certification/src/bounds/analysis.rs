@@ -2,6 +2,7 @@
 use rayon::prelude::*;
 
 use super::affine;
+use super::alpha_crown::{COPIES, optimise};
 use super::backward::{Analysis, Rows, Until, lower_bounds};
 use super::input::InputSet;
 use super::interval::Intervals;
@@ -25,6 +26,7 @@ pub(super) fn by_planes<'a>(
     network: &'a Network,
     set: &'a InputSet,
     options: &Options,
+    way: &Way<'_>,
 ) -> Result<Analysis<'a>> {
     network.check_features(set.features())?;
     let mut analysis = start(network, set);
@@ -34,6 +36,7 @@ pub(super) fn by_planes<'a>(
     let mut refined: Vec<Vec<bool>> = network.sizes.iter().map(|_| Vec::new()).collect();
     for index in 1..network.steps.len() {
         analysis.advance(index);
+        way.intersect(&mut analysis, index);
         let one = match &network.steps[index] {
             Step::Affine { parts, .. } if parts.len() == 1 => parts.first(),
             _ => None,
@@ -53,7 +56,7 @@ pub(super) fn by_planes<'a>(
             let open: Vec<usize> = wanted.into_iter().filter(|&at| !done[at]).collect();
             open.iter().for_each(|&at| done[at] = true);
             changed |= !open.is_empty();
-            refine(&mut analysis, source, &open, options)?;
+            refine(&mut analysis, source, &open, options, way)?;
         }
         if changed {
             analysis.known.truncate(index);
@@ -61,9 +64,30 @@ pub(super) fn by_planes<'a>(
             analysis.weights.truncate(index);
             analysis.underflow.truncate(index);
             analysis.advance(index);
+            way.intersect(&mut analysis, index);
         }
     }
     Ok(analysis)
+}
+
+/// How values before a relaxation are bounded.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way<'a> {
+    /// With the slopes of the planes.
+    Planes,
+    /// With optimised slopes, and never looser than what is known already.
+    Optimised(&'a Analysis<'a>),
+}
+
+impl Way<'_> {
+    fn intersect(&self, analysis: &mut Analysis<'_>, index: usize) {
+        if let Way::Optimised(before) = self {
+            for at in 0..before.known[index].len() {
+                let (low, high) = before.known[index].at(at);
+                analysis.known[index].tighten(at, low, high);
+            }
+        }
+    }
 }
 
 /// Bounds the values `places` of step `index` by going back to the input.
@@ -72,6 +96,7 @@ pub(super) fn refine(
     index: usize,
     places: &[usize],
     options: &Options,
+    way: &Way<'_>,
 ) -> Result<()> {
     if index == 0 || places.is_empty() {
         return Ok(());
@@ -79,8 +104,12 @@ pub(super) fn refine(
     let shared = &*analysis;
     let size = analysis.network.sizes[index];
     // A lower bound of the value, and one of its negative.
-    let chunks: Vec<&[usize]> =
-        places.chunks(options.chunk(analysis.network, index)?.div_ceil(2)).collect();
+    let optimised = matches!(way, Way::Optimised(_));
+    let copies = if optimised { COPIES } else { 1 };
+    let granted = Options { memory: options.memory / copies, ..options.clone() };
+    let most = granted.chunk(analysis.network, index)?.div_ceil(2);
+    let own = Options { iterations: options.intermediate_iterations, ..options.clone() };
+    let chunks: Vec<&[usize]> = places.chunks(most).collect();
     let bounds: Vec<Vec<f64>> = chunks
         .par_iter()
         .map(|places| {
@@ -92,7 +121,11 @@ pub(super) fn refine(
             }
             let constants = vec![0.0; count];
             let rows = Rows { target: index, count, coefficients, constants };
-            lower_bounds(shared, rows, Until::Input)
+            if optimised {
+                optimise(shared, &rows, &own)
+            } else {
+                lower_bounds(shared, rows, Until::Input)
+            }
         })
         .collect();
     let bounds: Vec<f64> = bounds.into_iter().flatten().collect();

@@ -46,6 +46,7 @@ mod specification;
 
 use serde::{Deserialize, Serialize};
 
+use analysis::Way;
 use backward::{Analysis, Until};
 pub use error::{Error, Result};
 pub use input::InputSet;
@@ -88,8 +89,10 @@ pub struct Options {
     pub memory: usize,
     /// Most rows that are computed together.
     pub rows: usize,
-    /// Steps of the optimiser.
+    /// Steps of the optimiser for the specification.
     pub iterations: usize,
+    /// Steps of the optimiser for each value before a relaxation; 0 takes these from CROWN.
+    pub intermediate_iterations: usize,
     /// Length of its first step: slopes are between 0 and 1.
     pub step_size: f64,
     /// What the length is multiplied by after each step.
@@ -98,7 +101,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memory: 1 << 27, rows: 64, iterations: 20, step_size: 0.1, decay: 0.98 }
+        Self {
+            memory: 1 << 27,
+            rows: 64,
+            iterations: 20,
+            intermediate_iterations: 20,
+            step_size: 0.1,
+            decay: 0.98,
+        }
     }
 }
 
@@ -191,7 +201,13 @@ impl Network {
             keep(crown::bound(&analysis, specification, Until::Input, options)?);
         }
         if method == Method::AlphaCrown {
-            keep(alpha_crown::bound(&analysis, specification, options)?);
+            if options.intermediate_iterations > 0 {
+                let way = Way::Optimised(&analysis);
+                let tighter = analysis::by_planes(self, set, options, &way)?;
+                keep(alpha_crown::bound(&tighter, specification, options)?);
+            } else {
+                keep(alpha_crown::bound(&analysis, specification, options)?);
+            }
         }
         Ok(best)
     }
@@ -208,11 +224,19 @@ impl Network {
     ) -> Result<Vec<Intervals>> {
         options.check()?;
         let mut analysis = self.analyse(set, method, options)?;
+        let all = |step: usize| (0..self.sizes[step]).collect::<Vec<usize>>();
         if method != Method::Ibp {
             for &step in &self.nodes {
-                let all: Vec<usize> = (0..self.sizes[step]).collect();
-                analysis::refine(&mut analysis, step, &all, options)?;
+                analysis::refine(&mut analysis, step, &all(step), options, &Way::Planes)?;
             }
+        }
+        if method == Method::AlphaCrown && options.intermediate_iterations > 0 {
+            let way = Way::Optimised(&analysis);
+            let mut tighter = analysis::by_planes(self, set, options, &way)?;
+            for &step in &self.nodes {
+                analysis::refine(&mut tighter, step, &all(step), options, &way)?;
+            }
+            return Ok(self.nodes.iter().map(|&step| tighter.known[step].clone()).collect());
         }
         Ok(self.nodes.iter().map(|&step| analysis.known[step].clone()).collect())
     }
@@ -225,7 +249,9 @@ impl Network {
     ) -> Result<Analysis<'a>> {
         match method {
             Method::Ibp | Method::CrownIbp => analysis::by_intervals(self, set),
-            Method::Crown | Method::AlphaCrown => analysis::by_planes(self, set, options),
+            Method::Crown | Method::AlphaCrown => {
+                analysis::by_planes(self, set, options, &Way::Planes)
+            }
         }
     }
 }
