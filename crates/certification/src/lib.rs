@@ -4,5 +4,8 @@
 pub mod smoothing;
 mod table;
 
-pub use smoothing::{Smoothing, certified_radius, probability_lower_bound};
+pub use smoothing::{
+    Ablation, AdaptiveSmoothing, L1Smoothing, Smoothing, TopKSmoothing, certified_radius,
+    probability_lower_bound,
+};
 pub use table::{CERTIFIERS, Certificate, Certifier, Entry, find};
