@@ -1,11 +1,14 @@
 //! Certified robustness: statements about every perturbation of a ball, with their assumptions.
 //!
 //! [`CERTIFIERS`] lists the methods.
+pub mod patch;
 pub mod smoothing;
 mod table;
+mod votes;
 
 pub use smoothing::{
     Ablation, AdaptiveSmoothing, L1Smoothing, Smoothing, TopKSmoothing, certified_radius,
     probability_lower_bound,
 };
 pub use table::{CERTIFIERS, Certificate, Certifier, Entry, find};
+pub use votes::Votes;

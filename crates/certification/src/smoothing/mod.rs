@@ -27,5 +27,6 @@ pub use bound::{
 };
 pub use gaussian::Smoothing;
 pub use l1::{L1Noise, L1Smoothing, laplace_radius, uniform_radius};
+pub(crate) use sampling::one_row;
 pub use sequential::{Looks, SequentialBound};
 pub use top_k::{TopKSmoothing, top_k_radius};

@@ -85,7 +85,7 @@ impl<'a> Sampler<'a> {
 }
 
 /// The values of exactly one row of the width that the model takes.
-fn one_row(model: &dyn Classifier, row: Tensor<2>) -> Result<Vec<f32>> {
+pub(crate) fn one_row(model: &dyn Classifier, row: Tensor<2>) -> Result<Vec<f32>> {
     let ([rows, features], expected) = (row.dims(), model.domain().features());
     if rows != 1 || features != expected {
         return Err(Error::Shape {
