@@ -1,6 +1,7 @@
 //! Certified robustness: statements about every perturbation of a ball, with their assumptions.
 //!
 //! [`CERTIFIERS`] lists the methods.
+pub mod partition;
 pub mod patch;
 pub mod smoothing;
 mod table;
