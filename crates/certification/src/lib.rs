@@ -5,6 +5,7 @@ pub mod partition;
 pub mod patch;
 pub mod smoothing;
 mod table;
+pub mod trees;
 mod votes;
 
 pub use smoothing::{
