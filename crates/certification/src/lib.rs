@@ -6,6 +6,7 @@ pub mod patch;
 pub mod smoothing;
 mod table;
 pub mod trees;
+pub mod vnnlib;
 mod votes;
 
 pub use smoothing::{
