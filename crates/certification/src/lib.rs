@@ -2,8 +2,17 @@
 //!
 //! [`CERTIFIERS`] lists the methods.
 pub mod bounds;
+pub mod partition;
+pub mod patch;
 pub mod smoothing;
 mod table;
+pub mod trees;
+pub mod vnnlib;
+mod votes;
 
-pub use smoothing::{Smoothing, certified_radius, probability_lower_bound};
+pub use smoothing::{
+    Ablation, AdaptiveSmoothing, L1Smoothing, Smoothing, TopKSmoothing, certified_radius,
+    probability_lower_bound,
+};
 pub use table::{CERTIFIERS, Certificate, Certifier, Entry, find};
+pub use votes::Votes;

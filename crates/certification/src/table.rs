@@ -3,14 +3,15 @@ use burn::prelude::*;
 use duress_core::{Classifier, Norm, Passes, Progress, Result, Seed};
 use serde::{Deserialize, Serialize};
 
-use crate::smoothing;
+use crate::smoothing::{ablation, adaptive, gaussian, l1, top_k};
 
 /// What a certifier says about one sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Certificate {
     /// Class that the certified classifier predicts; `None` where it abstains.
     pub prediction: Option<usize>,
-    /// No perturbation shorter than this changes the prediction; 0 where it abstains.
+    /// No perturbation shorter than this changes the prediction; 0 where it abstains. In L0, which
+    /// counts, none of this many changes does either.
     pub radius: f64,
     /// Probability that the statement is wrong: 0 for a proof.
     pub failure_probability: f64,
@@ -64,10 +65,28 @@ pub struct Entry {
 }
 
 /// Every certifier, in alphabetical order.
-pub const CERTIFIERS: &[Entry] = &[smoothing::ENTRY];
+pub const CERTIFIERS: &[Entry] =
+    &[ablation::ENTRY, gaussian::ENTRY, adaptive::ENTRY, l1::ENTRY, top_k::ENTRY];
 
 /// The entry called `name`.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Entry> {
     CERTIFIERS.iter().find(|entry| entry.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_sorted_and_the_defaults_pass_their_own_check() {
+        assert!(CERTIFIERS.is_sorted_by_key(|entry| entry.name));
+        for entry in CERTIFIERS {
+            let certifier = (entry.parse)((entry.defaults)()).unwrap();
+            certifier.check().unwrap();
+            assert_eq!((certifier.name(), certifier.norm()), (entry.name, entry.norm));
+            assert!(!(entry.defaults)().is_empty(), "{}", entry.name);
+            assert!((entry.parse)(toml::from_str("sigmoid = 1").unwrap()).is_err());
+        }
+    }
 }

@@ -3,13 +3,16 @@
 //! Cohen, Rosenfeld, Kolter. *Certified Adversarial Robustness via Randomized Smoothing.*
 //! ICML 2019, §3.2, CERTIFY and PREDICT. <https://arxiv.org/abs/1902.02918>
 use burn::prelude::*;
-use duress_core::{Classifier, Error, Norm, Passes, Progress, Result, Seed, Use, fill_rows, host};
+use duress_core::{Classifier, Norm, Passes, Progress, Result, Seed, Use};
 use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 use statrs::function::beta::beta_reg;
 
-use super::{certified_radius, probability_lower_bound};
+use super::gaussian_radius;
+use super::protocol::Protocol;
+use super::sampling::{Sampler, most_frequent, runner_up};
 use crate::table::{Certificate, Certifier, Entry};
 
 /// The smoothed classifier `g(x) = argmax_c P(f(x + N(0, σ²I)) = c)`.
@@ -33,6 +36,9 @@ pub struct Smoothing {
     pub alpha: f64,
     /// Draws computed at once: costs memory, never changes the result.
     pub batch: usize,
+    /// Bound the second class's probability too, at `alpha / 2` each, where the selection draws
+    /// promise a larger radius by it; otherwise the second class may have all that is left.
+    pub bound_runner_up: bool,
 }
 
 impl Smoothing {
@@ -40,7 +46,8 @@ impl Smoothing {
     #[must_use]
     pub fn paper(sigma: f64) -> Self {
         let (selection_draws, estimation_draws) = (100, 100_000);
-        Self { sigma, selection_draws, estimation_draws, alpha: 0.001, batch: 1024 }
+        let (alpha, batch, bound_runner_up) = (0.001, 1024, false);
+        Self { sigma, selection_draws, estimation_draws, alpha, batch, bound_runner_up }
     }
 
     /// Predicted class, or `None` to abstain: PREDICT with `estimation_draws` draws. A returned
@@ -57,12 +64,12 @@ impl Smoothing {
         progress: &dyn Progress,
     ) -> Result<Option<usize>> {
         self.check()?;
-        let draws = (self.estimation_draws, Use::Estimate);
-        let counts = self.counts(model, passes, row, sample, draws, progress)?;
-        let first = top(&counts);
-        let mut others = counts.clone();
-        others[first] = 0;
-        let second = others.iter().copied().max().unwrap_or(0);
+        let disturb = add_gaussian(self.sigma);
+        let models = (model, passes);
+        let sampler = Sampler::new(models, row, sample, self.batch, progress, &disturb)?;
+        let counts = sampler.counts(0..self.estimation_draws, Use::Estimate)?;
+        let first = most_frequent(&counts);
+        let second = runner_up(&counts, first);
         // Two-sided binomial test that both classes are equally likely.
         let (most, total) = (counts[first], counts[first] + second);
         let tail = beta_reg(most as f64, second as f64 + 1.0, 0.5);
@@ -70,59 +77,26 @@ impl Smoothing {
         Ok((total > 0 && p_value <= self.alpha).then_some(first))
     }
 
-    /// How often each class won under noise.
-    fn counts(
-        &self,
-        model: &dyn Classifier,
-        passes: &Passes,
-        row: Tensor<2>,
-        (seed, id): (Seed, u64),
-        (draws, usage): (u64, Use),
-        progress: &dyn Progress,
-    ) -> Result<Vec<u64>> {
-        let device = passes.device();
-        let (center, sigma) = (host::floats(row)?, self.sigma as f32);
-        let classes = model.classes();
-        // Counts stay on the device; an f32 is exact far beyond the size of a batch.
-        let mut wins: Vec<Tensor<2>> = Vec::new();
-        let mut done = 0;
-        while done < draws {
-            if progress.cancelled() {
-                return Err(Error::Cancelled);
-            }
-            let count = (draws - done).min(self.batch as u64) as usize;
-            // Where the noise is drawn, over all cores: the same bits on each device.
-            let noisy = fill_rows(count, center.len(), device, |index, values| {
-                let draw = (done + index as u64) as u32;
-                let mut rng = seed.stream(id, 0, draw, usage);
-                for (value, center) in values.iter_mut().zip(&center) {
-                    let noise: f32 = rng.sample(StandardNormal);
-                    *value = center + noise * sigma;
-                }
-            });
-            let logits = passes.logits(model, noisy)?;
-            let finite = logits.clone().is_finite().float().min_dim(1);
-            let winner = logits.argmax(1).expand([count, classes]);
-            let all = Tensor::<1, Int>::arange(0..classes as i64, device)
-                .unsqueeze::<2>()
-                .expand([count, classes]);
-            let won = winner.equal(all).float();
-            wins.push(Tensor::cat(vec![won, finite], 1).sum_dim(0));
-            done += count as u64;
+    fn protocol(&self) -> Protocol {
+        Protocol {
+            algorithm: ENTRY.name,
+            selection_draws: self.selection_draws,
+            estimation_draws: self.estimation_draws,
+            alpha: self.alpha,
+            batch: self.batch,
+            bound_runner_up: self.bound_runner_up,
         }
-        let mut totals = vec![0; classes + 1];
-        if !wins.is_empty() {
-            let values = host::floats(Tensor::cat(wins, 0))?;
-            for batch in values.chunks_exact(classes + 1) {
-                for (total, &value) in totals.iter_mut().zip(batch) {
-                    *total += value as u64;
-                }
-            }
+    }
+}
+
+/// Adds Gaussian noise of standard deviation `sigma`.
+pub(super) fn add_gaussian(sigma: f64) -> impl Fn(&mut ChaCha8Rng, &mut [f32]) + Sync {
+    let sigma = sigma as f32;
+    move |rng, values| {
+        for value in values {
+            let noise: f32 = rng.sample(StandardNormal);
+            *value += noise * sigma;
         }
-        if totals.pop() != Some(draws) {
-            return Err(Error::LogitsNotFinite { sample: id });
-        }
-        Ok(totals)
     }
 }
 
@@ -151,20 +125,9 @@ impl Certifier for Smoothing {
     }
 
     fn check(&self) -> Result<()> {
-        let expect = |holds, field, expected, got: String| {
-            let algorithm = ENTRY.name;
-            if holds { Ok(()) } else { Err(Error::Parameter { algorithm, field, expected, got }) }
-        };
-        let draws = 1..=u64::from(u32::MAX);
         let positive = self.sigma.is_finite() && self.sigma > 0.0;
-        expect(positive, "sigma", "positive", self.sigma.to_string())?;
-        let (selection, estimation) = (self.selection_draws, self.estimation_draws);
-        let most = "between 1 and 2^32 - 1";
-        expect(draws.contains(&selection), "selection_draws", most, selection.to_string())?;
-        expect(draws.contains(&estimation), "estimation_draws", most, estimation.to_string())?;
-        let alpha = 0.0 < self.alpha && self.alpha < 1.0;
-        expect(alpha, "alpha", "inside (0, 1)", self.alpha.to_string())?;
-        expect(self.batch >= 1, "batch", "at least 1", self.batch.to_string())
+        self.protocol().expect(positive, "sigma", "positive", self.sigma)?;
+        self.protocol().check()
     }
 
     fn certify(
@@ -176,24 +139,11 @@ impl Certifier for Smoothing {
         progress: &dyn Progress,
     ) -> Result<Certificate> {
         self.check()?;
-        let select = (self.selection_draws, Use::Noise);
-        let class = top(&self.counts(model, passes, row.clone(), sample, select, progress)?);
-        let estimate = (self.estimation_draws, Use::Estimate);
-        let counts = self.counts(model, passes, row, sample, estimate, progress)?;
-        let bound = probability_lower_bound(counts[class], self.estimation_draws, self.alpha)?;
-        let radius = certified_radius(bound, self.sigma);
-        Ok(Certificate {
-            prediction: radius.map(|_| class),
-            radius: radius.unwrap_or(0.0),
-            failure_probability: self.alpha,
-            forwards: self.selection_draws + self.estimation_draws,
-        })
+        let disturb = add_gaussian(self.sigma);
+        let models = (model, passes);
+        let sampler = Sampler::new(models, row, sample, self.batch, progress, &disturb)?;
+        self.protocol().certify(&sampler, &|top, other| gaussian_radius(top, other, self.sigma))
     }
-}
-
-/// The most frequent class, the lowest of equals.
-fn top(counts: &[u64]) -> usize {
-    (0..counts.len()).rev().max_by_key(|&class| counts[class]).unwrap_or(0)
 }
 
 #[cfg(test)]
