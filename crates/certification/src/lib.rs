@@ -7,6 +7,7 @@ pub mod patch;
 pub mod smoothing;
 mod table;
 pub mod trees;
+pub mod verify;
 pub mod vnnlib;
 mod votes;
 

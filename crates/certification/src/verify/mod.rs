@@ -1,0 +1,165 @@
+//! Whether a property of a network holds: by a search for a counterexample, then by branch and bound
+//! over the input.
+//!
+//! A box is bounded; where the bound does not settle it, it is cut in two along one input and both
+//! halves are bounded (ReluVal: Wang et al., *Formal Security Analysis of Neural Networks using
+//! Symbolic Intervals*, USENIX Security 2018, section 5; here with CROWN). With few inputs this ends
+//! with an answer. With many it does not, so a property over more than [`Options::most_inputs`]
+//! inputs is searched and bounded once and is [`Verdict::Unknown`] if that does not settle it.
+//!
+//! [`Verdict::Holds`] is proved for real arithmetic (see [`crate::bounds`]); a counterexample is
+//! checked with the plain pass that is handed in, so it is one of the network as it runs.
+mod branch;
+mod search;
+
+use std::time::{Duration, Instant};
+
+use burn::prelude::Device;
+use duress_graph::Graph;
+use serde::{Deserialize, Serialize};
+
+use crate::bounds;
+use crate::vnnlib::Property;
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// No input of the property's boxes has an unsafe output.
+    Holds,
+    /// This one has.
+    Violated {
+        /// The input, each value an f32.
+        inputs: Vec<f64>,
+        /// What the network answers.
+        outputs: Vec<f64>,
+    },
+    /// Neither was shown.
+    Unknown,
+    /// Time ran out.
+    Timeout,
+}
+
+impl Verdict {
+    /// The word that VNN-COMP uses.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Verdict::Holds => "unsat",
+            Verdict::Violated { .. } => "sat",
+            Verdict::Unknown => "unknown",
+            Verdict::Timeout => "timeout",
+        }
+    }
+}
+
+/// What a verification may cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Seconds.
+    pub timeout_seconds: f64,
+    /// How boxes are bounded while they are cut.
+    pub method: bounds::Method,
+    /// Most inputs that are cut.
+    pub most_inputs: usize,
+    /// Starts of the search for a counterexample.
+    pub starts: usize,
+    /// Its steps.
+    pub steps: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let method = bounds::Method::Crown;
+        Self { timeout_seconds: 60.0, method, most_inputs: 20, starts: 32, steps: 60 }
+    }
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The answer.
+    pub verdict: Verdict,
+    /// Boxes that were bounded.
+    pub boxes: u64,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// Checks `property` of `graph`.
+///
+/// `forward` is a plain pass of the network as it is deployed; `device` computes the search.
+///
+/// # Errors
+/// A network or a property that cannot be bounded; another number of inputs or outputs.
+pub fn verify(
+    graph: &Graph,
+    property: &Property,
+    forward: &(dyn Fn(&[f32]) -> bounds::Result<Vec<f64>> + Sync),
+    device: &Device,
+    options: &Options,
+) -> bounds::Result<Outcome> {
+    let begun = Instant::now();
+    let network = bounds::Network::new(graph)?;
+    for (what, expected, got) in [
+        ("inputs of the property", network.features(), property.inputs),
+        ("outputs of the property", network.outputs(), property.outputs),
+    ] {
+        if expected != got {
+            return Err(bounds::Error::Length { what, expected, got });
+        }
+    }
+    // A time that no clock holds is no limit.
+    let limit = Duration::try_from_secs_f64(options.timeout_seconds).unwrap_or(Duration::MAX);
+    let task = Task { graph, network: &network, property, forward, options, begun, limit };
+    let (verdict, boxes) = task.run(device)?;
+    Ok(Outcome { verdict, boxes, seconds: begun.elapsed().as_secs_f64() })
+}
+
+/// One property of one network.
+struct Task<'a> {
+    graph: &'a Graph,
+    network: &'a bounds::Network,
+    property: &'a Property,
+    forward: &'a (dyn Fn(&[f32]) -> bounds::Result<Vec<f64>> + Sync),
+    options: &'a Options,
+    begun: Instant,
+    limit: Duration,
+}
+
+impl Task<'_> {
+    fn run(&self, device: &Device) -> bounds::Result<(Verdict, u64)> {
+        for region in &self.property.regions {
+            if let Some(verdict) = self.search(region, device)? {
+                return Ok((verdict, 0));
+            }
+        }
+        let (mut open, mut boxes) = (false, 0);
+        for region in &self.property.regions {
+            let (verdict, bounded) = self.branch(region)?;
+            boxes += bounded;
+            match verdict {
+                Verdict::Holds => {}
+                Verdict::Unknown => open = true,
+                other => return Ok((other, boxes)),
+            }
+        }
+        Ok((if open { Verdict::Unknown } else { Verdict::Holds }, boxes))
+    }
+
+    fn is_late(&self) -> bool {
+        self.begun.elapsed() >= self.limit
+    }
+
+    /// The verdict if the plain pass agrees that `point` is a counterexample.
+    fn checked(&self, point: &[f64]) -> bounds::Result<Option<Verdict>> {
+        let inputs: Vec<f32> = point.iter().map(|&value| value as f32).collect();
+        let rounded: Vec<f64> = inputs.iter().copied().map(f64::from).collect();
+        let outputs = (self.forward)(&inputs)?;
+        let found = self.property.is_violated(&rounded, &outputs);
+        Ok(found.then_some(Verdict::Violated { inputs: rounded, outputs }))
+    }
+}
+
+#[cfg(test)]
+mod tests;
