@@ -1,5 +1,5 @@
 //! Closed forms: on a linear network every method gives `⟨w, x⟩ + b − ε ‖w‖*`.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 mod common;
 
 use common::Draws;
