@@ -12,6 +12,10 @@ const FIXED: u32 = u32::MAX;
 /// in each step, for each of them and each row.
 const MOST_CURVES: usize = 512;
 
+/// What a step is shortened by for curves: their bounds bend sharply where a line turns from one
+/// point of contact to another.
+const CURVE_RATE: f64 = 0.3;
+
 /// For each row, slopes of some values of some steps.
 #[derive(Clone, Debug)]
 pub(in crate::bounds) struct Slopes {
@@ -118,8 +122,8 @@ impl Slopes {
         let pairs = self.lines.par_iter_mut().zip(curves.par_chunks_exact(2)).enumerate();
         pairs.with_min_len(64).for_each(|(at, (lines, direction))| {
             let curve = &bends[at / rows];
-            let [below, above] =
-                [0, 1].map(|side| step(lines[side].slope, curve.limits, direction[side]));
+            let [below, above] = [0, 1]
+                .map(|side| step(lines[side].slope, curve.limits, CURVE_RATE * direction[side]));
             // Where nothing asks for a line, it stays.
             if direction[0] != 0.0 {
                 lines[0] = curve.below(below);
