@@ -1,5 +1,5 @@
 //! Each operator of an ONNX file is bounded soundly, or named as one that is not.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 mod common;
 #[path = "common/contains.rs"]
 mod contains;

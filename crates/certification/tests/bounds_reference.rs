@@ -2,7 +2,7 @@
 //!
 //! Tolerances are those of the references: 1e-5 relative in f64. Here CROWN also keeps an interval
 //! where that is tighter, so that it may be above the reference; it is never below.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 mod common;
 
 use std::path::Path;
@@ -17,7 +17,7 @@ const METHODS: [(Method, &str); 3] =
 /// The margins of the other classes in ascending order.
 fn margins(network: &Network, set: &InputSet, label: usize, method: Method) -> Vec<f64> {
     let mut margins = network.margins(set, label, method, &Options::default()).unwrap();
-    assert_eq!(margins.lower.remove(label), 0.0);
+    assert_eq!(margins.lower.remove(label).to_bits(), 0);
     margins.lower
 }
 
@@ -30,6 +30,7 @@ fn faults(network: &Network, case: &Value, input: &[f64], smooth: bool) -> Vec<S
     let limits = ["exact_margins", "sampled_margin_upper_bounds"].map(|name| &case[name]);
     let limit = limits.into_iter().find(|limit| limit.is_array()).map(numbers);
     let mut crown = Vec::new();
+    let reference = numbers(&bounds["crown"]);
     for (method, name) in METHODS.into_iter().chain([(Method::AlphaCrown, "alpha_crown_20")]) {
         let got = margins(network, &set, label, method);
         let Some(expected) = bounds.get(name).map(numbers) else { continue };
@@ -39,8 +40,9 @@ fn faults(network: &Network, case: &Value, input: &[f64], smooth: bool) -> Vec<S
             // Intervals are unique. Where relaxations are a choice, tighter ones are welcome.
             let unique = method == Method::Ibp;
             let slack = match (method, smooth) {
-                // The optimiser, and the tangents of smooth functions, take other ways.
-                (Method::AlphaCrown, _) => 5e-3,
+                // The optimiser takes other ways; on curves it finds most of the gain.
+                (Method::AlphaCrown, true) => (0.3 * (expected - reference[at]) / size).max(5e-3),
+                (Method::AlphaCrown, false) => 5e-3,
                 (Method::Crown | Method::CrownIbp, true) => 2e-2,
                 _ => 1e-5,
             };

@@ -26,7 +26,7 @@ pub(super) fn by_planes<'a>(
     network: &'a Network,
     set: &'a InputSet,
     options: &Options,
-    way: &Way<'_>,
+    way: Way<'_>,
 ) -> Result<Analysis<'a>> {
     network.check_features(set.features())?;
     let mut analysis = start(network, set);
@@ -54,7 +54,9 @@ pub(super) fn by_planes<'a>(
             let done = &mut refined[source];
             done.resize(network.sizes[source], false);
             let open: Vec<usize> = wanted.into_iter().filter(|&at| !done[at]).collect();
-            open.iter().for_each(|&at| done[at] = true);
+            for &at in &open {
+                done[at] = true;
+            }
             changed |= !open.is_empty();
             refine(&mut analysis, source, &open, options, way)?;
         }
@@ -80,7 +82,7 @@ pub(super) enum Way<'a> {
 }
 
 impl Way<'_> {
-    fn intersect(&self, analysis: &mut Analysis<'_>, index: usize) {
+    fn intersect(self, analysis: &mut Analysis<'_>, index: usize) {
         if let Way::Optimised(before) = self {
             for at in 0..before.known[index].len() {
                 let (low, high) = before.known[index].at(at);
@@ -96,7 +98,7 @@ pub(super) fn refine(
     index: usize,
     places: &[usize],
     options: &Options,
-    way: &Way<'_>,
+    way: Way<'_>,
 ) -> Result<()> {
     if index == 0 || places.is_empty() {
         return Ok(());

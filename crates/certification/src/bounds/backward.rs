@@ -14,9 +14,10 @@
 //! Memory: rows come in chunks; a chunk of S rows holds S numbers for each value of a step that is
 //! needed still. Coefficients of a chunk that are all zero cost nothing, which is what makes
 //! neighbouring neurons of a convolution cheap.
+use super::alpha_crown::{Bend, Slopes};
 use super::input::InputSet;
 use super::interval::Intervals;
-use super::network::{Function, Network, Step};
+use super::network::{Network, Step};
 use super::relaxation::Planes;
 use super::rounding::{down, gamma};
 
@@ -56,18 +57,6 @@ pub(super) enum Until {
     /// To the first steps that are not linear, whose intervals are taken.
     Curve,
 }
-
-/// Lower slopes of kinks that are not those of the planes.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Slopes {
-    /// For each value of each step, where its slopes are; empty for steps without.
-    pub(super) places: Vec<Vec<u32>>,
-    /// `[place, row]`.
-    pub(super) values: Vec<f64>,
-}
-
-/// A value whose slope is fixed.
-pub(super) const FIXED: u32 = u32::MAX;
 
 /// The coefficients that met each step.
 pub(super) type Trace = Vec<Option<Vec<f64>>>;
@@ -168,7 +157,7 @@ impl Pass {
             let size = network.sizes[source];
             buffers.push(self.buffers[source].take().unwrap_or_else(|| vec![0.0; size * count]));
         }
-        let places = slopes.map(|slopes| &slopes.places[index]).filter(|places| !places.is_empty());
+        let gamma = gamma(network.terms());
         for (at, (result, planes)) in
             own.chunks_exact(count).zip(&analysis.planes[index]).enumerate()
         {
@@ -176,29 +165,41 @@ impl Pass {
                 continue;
             }
             let Planes { lower, upper } = planes;
-            if lower.constant != 0.0 || upper.constant != 0.0 {
-                add_split(&mut self.constants, result, (lower.constant, upper.constant));
-            }
             let place = |index: u32| index as usize * count;
             let first = &mut buffers[0];
-            match places.map(|places| places[at]) {
-                Some(free) if free != FIXED => {
-                    let slopes = slopes.map_or(&[][..], |slopes| &slopes.values);
-                    let slopes = &slopes[free as usize * count..][..count];
+            match slopes.map_or(Bend::Fixed, |slopes| slopes.at(index, at)) {
+                // A kink has no constant below, and its slopes are within what `account` knows.
+                Bend::Kink { slopes, .. } => {
+                    add_split(&mut self.constants, result, (0.0, upper.constant));
                     let to = &mut first[place(lower.index)..][..count];
                     for ((to, &a), &slope) in to.iter_mut().zip(result).zip(slopes) {
                         *to += if a > 0.0 { a * slope } else { a * upper.first };
                     }
                 }
-                _ if lower.index == upper.index => {
+                Bend::Curve { lines, .. } => {
                     let to = &mut first[place(lower.index)..][..count];
-                    add_split(to, result, (lower.first, upper.first));
+                    let most = analysis.known[sources[0]].magnitude(at);
+                    for (row, lines) in
+                        lines.iter().enumerate().filter(|(row, _)| result[*row] != 0.0)
+                    {
+                        let (a, line) = (result[row], lines[usize::from(result[row] <= 0.0)]);
+                        to[row] += a * line.slope;
+                        self.constants[row] += a * line.constant;
+                        let size = line.slope.abs() * most + line.constant.abs();
+                        self.errors[row] += a.abs() * (gamma * size + f64::MIN_POSITIVE);
+                    }
                 }
-                _ => {
-                    let to = &mut first[place(lower.index)..][..count];
-                    add_split(to, result, (lower.first, 0.0));
-                    let to = &mut first[place(upper.index)..][..count];
-                    add_split(to, result, (0.0, upper.first));
+                Bend::Fixed => {
+                    add_split(&mut self.constants, result, (lower.constant, upper.constant));
+                    if lower.index == upper.index {
+                        let to = &mut first[place(lower.index)..][..count];
+                        add_split(to, result, (lower.first, upper.first));
+                    } else {
+                        let to = &mut first[place(lower.index)..][..count];
+                        add_split(to, result, (lower.first, 0.0));
+                        let to = &mut first[place(upper.index)..][..count];
+                        add_split(to, result, (0.0, upper.first));
+                    }
                 }
             }
             if let Some(second) = buffers.get_mut(1) {
@@ -249,15 +250,5 @@ fn add_split(to: &mut [f64], from: &[f64], (positive, negative): (f64, f64)) {
         if from != 0.0 {
             *to += from * if from > 0.0 { positive } else { negative };
         }
-    }
-}
-
-/// The slopes of a kink, if step `index` is one.
-pub(super) fn kink(network: &Network, index: usize, at: usize) -> Option<[f64; 2]> {
-    match &network.steps[index] {
-        Step::Curve { function: Function::Kink { negative, positive }, .. } => {
-            Some([negative.at(at), *positive])
-        }
-        _ => None,
     }
 }

@@ -4,7 +4,7 @@
 //! Models*, 2018, <https://arxiv.org/abs/1810.12715>: the rows go back through the last linear
 //! steps, then meet intervals (so a specification is merged into the last layer).
 //! Zhang et al., *Efficient Neural Network Robustness Certification with General Activation
-//! Functions*, NeurIPS 2018, <https://arxiv.org/abs/1811.00866>: the rows go back to the input.
+//! Functions*, `NeurIPS` 2018, <https://arxiv.org/abs/1811.00866>: the rows go back to the input.
 use rayon::prelude::*;
 
 use super::backward::{Analysis, Rows, Until, lower_bounds};

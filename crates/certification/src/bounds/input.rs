@@ -182,10 +182,8 @@ impl InputSet {
         let Some(Ball { center, norm, radius }) = &self.ball else { return };
         let room = |index: usize| {
             let (low, high) = self.sides.at(index);
-            let moved = match coefficients[index] >= 0.0 {
-                true => center[index] - low,
-                false => high - center[index],
-            };
+            let down = coefficients[index] >= 0.0;
+            let moved = if down { center[index] - low } else { high - center[index] };
             if low < high { moved.next_up().max(0.0) } else { 0.0 }
         };
         let gain = |index: usize| match norm {

@@ -31,6 +31,8 @@
 //! [`Method::Crown`] bounds each value before a relaxation the same way, and [`Method::AlphaCrown`]
 //! then optimises the slopes. Each keeps the better of its bound and that of intervals, value by value,
 //! and α-CROWN that of CROWN.
+#![expect(clippy::float_cmp, reason = "what is compared is exact: 0, 1, sides of an interval")]
+
 mod affine;
 mod alpha_crown;
 mod analysis;
@@ -203,7 +205,7 @@ impl Network {
         if method == Method::AlphaCrown {
             if options.intermediate_iterations > 0 {
                 let way = Way::Optimised(&analysis);
-                let tighter = analysis::by_planes(self, set, options, &way)?;
+                let tighter = analysis::by_planes(self, set, options, way)?;
                 keep(alpha_crown::bound(&tighter, specification, options)?);
             } else {
                 keep(alpha_crown::bound(&analysis, specification, options)?);
@@ -227,14 +229,14 @@ impl Network {
         let all = |step: usize| (0..self.sizes[step]).collect::<Vec<usize>>();
         if method != Method::Ibp {
             for &step in &self.nodes {
-                analysis::refine(&mut analysis, step, &all(step), options, &Way::Planes)?;
+                analysis::refine(&mut analysis, step, &all(step), options, Way::Planes)?;
             }
         }
         if method == Method::AlphaCrown && options.intermediate_iterations > 0 {
             let way = Way::Optimised(&analysis);
-            let mut tighter = analysis::by_planes(self, set, options, &way)?;
+            let mut tighter = analysis::by_planes(self, set, options, way)?;
             for &step in &self.nodes {
-                analysis::refine(&mut tighter, step, &all(step), options, &way)?;
+                analysis::refine(&mut tighter, step, &all(step), options, way)?;
             }
             return Ok(self.nodes.iter().map(|&step| tighter.known[step].clone()).collect());
         }
@@ -250,7 +252,7 @@ impl Network {
         match method {
             Method::Ibp | Method::CrownIbp => analysis::by_intervals(self, set),
             Method::Crown | Method::AlphaCrown => {
-                analysis::by_planes(self, set, options, &Way::Planes)
+                analysis::by_planes(self, set, options, Way::Planes)
             }
         }
     }

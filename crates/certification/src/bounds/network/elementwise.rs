@@ -114,7 +114,9 @@ impl Translation<'_> {
         for (&operand, sign) in node.operands.iter().zip([1.0, sign]) {
             if let Operand::Constant(_) = operand {
                 bias = self.constant(operand, &node.shape)?;
-                bias.iter_mut().for_each(|value| *value *= sign);
+                for value in &mut bias {
+                    *value *= sign;
+                }
             } else {
                 let sources = super::layout::broadcast(self.graph.shape(operand), &node.shape)?;
                 let map = Map::Select { sources, weight: Weight::Uniform(sign) };
@@ -133,7 +135,9 @@ impl Translation<'_> {
         f: impl Fn(f64) -> f64,
     ) -> Translated {
         let mut weights = self.constant(constant, &node.shape)?;
-        weights.iter_mut().for_each(|weight| *weight = f(*weight));
+        for weight in &mut weights {
+            *weight = f(*weight);
+        }
         // Below the normal numbers a rounded weight has no relative precision.
         if weights.iter().any(|&weight| weight != 0.0 && !weight.is_normal()) {
             return refuse("a factor too small or too large for f64");
@@ -206,9 +210,9 @@ impl Translation<'_> {
     pub(super) fn fake_quantize(&mut self, node: &Node, low: f64, high: f64) -> Translated {
         let scales = self.constant(node.operands[1], &node.shape)?;
         let zeros = self.constant(node.operands[2], &node.shape)?;
-        let scaled =
+        let quotients =
             self.multiple(node.operands[0], node.operands[1], node, |scale| 1.0 / scale)?;
-        let steps = self.curve(scaled, Function::Stairs(Unary::Round));
+        let steps = self.curve(quotients, Function::Stairs(Unary::Round));
         let sources: Vec<u32> = (0..zeros.len() as u32).collect();
         let same = Map::Select { sources, weight: Weight::Uniform(1.0) };
         let size = zeros.len();

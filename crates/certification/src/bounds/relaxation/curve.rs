@@ -25,8 +25,8 @@ pub(super) fn relax(
         return (Planes::flat(at, least, most), (least, most));
     }
     // Lines of slope 0 are the bounds of the values.
-    let floor = below(&pieces, 0.0).max(least);
-    let ceiling = above(&pieces, 0.0).min(most);
+    let floor = below(&pieces, 0.0).0.max(least);
+    let ceiling = above(&pieces, 0.0).0.min(most);
     let plane = |first, constant| Plane { index: at as u32, first, second: 0.0, constant };
     if let [Piece { form: Form::Line { slope, offset }, .. }] = pieces[..] {
         return (
@@ -38,11 +38,11 @@ pub(super) fn relax(
     let mut lower = plane(0.0, floor);
     let mut upper = plane(0.0, ceiling);
     for slope in slopes(&pieces, low, high).into_iter().filter(|slope| slope.is_finite()) {
-        let constant = below(&pieces, slope);
+        let constant = below(&pieces, slope).0;
         if slope * middle + constant > lower.first * middle + lower.constant {
             lower = plane(slope, constant);
         }
-        let constant = above(&pieces, slope);
+        let constant = above(&pieces, slope).0;
         if slope * middle + constant < upper.first * middle + upper.constant {
             upper = plane(slope, constant);
         }
@@ -102,39 +102,94 @@ fn root(from: f64, to: f64, f: impl Fn(f64) -> f64) -> Option<f64> {
     Some(left)
 }
 
-/// The largest c found with `slope · x + c ≤ f(x)` on all pieces.
-fn below(pieces: &[Piece], slope: f64) -> f64 {
-    let of = |piece: &Piece| match piece.bend {
-        Bend::Concave => at_ends(piece, slope, f64::min, |(value, error)| down(value, error)),
-        Bend::Convex => {
-            let (value, error, tilt) = contact(piece, slope);
-            down(value + tilt[0].min(tilt[1]), error)
-        }
-    };
-    pieces.iter().map(of).fold(f64::INFINITY, f64::min)
+/// A curve on an interval, to be bounded by lines of any slope.
+#[derive(Clone, Debug)]
+pub(in crate::bounds) struct Curve {
+    pieces: Vec<Piece>,
+    /// The least and the largest slope of the curve: no other is of use.
+    pub(in crate::bounds) limits: (f64, f64),
 }
 
-/// The least c found with `f(x) ≤ slope · x + c` on all pieces.
-fn above(pieces: &[Piece], slope: f64) -> f64 {
-    let of = |piece: &Piece| match piece.bend {
-        Bend::Convex => at_ends(piece, slope, f64::max, |(value, error)| up(value, error)),
-        Bend::Concave => {
-            let (value, error, tilt) = contact(piece, slope);
-            up(value + tilt[0].max(tilt[1]), error)
-        }
-    };
-    pieces.iter().map(of).fold(f64::NEG_INFINITY, f64::max)
+/// `slope · x + constant`, which meets the curve near `contact`.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::bounds) struct Line {
+    pub(in crate::bounds) slope: f64,
+    pub(in crate::bounds) constant: f64,
+    pub(in crate::bounds) contact: f64,
 }
 
-/// `f(x) − slope · x` at the ends of a piece, the worse of both.
-fn at_ends(
-    piece: &Piece,
-    slope: f64,
-    worse: impl Fn(f64, f64) -> f64,
-    rounded: impl Fn((f64, f64)) -> f64,
-) -> f64 {
-    let at = |x| rounded(rest(piece, slope, x));
-    worse(at(piece.from), at(piece.to))
+impl Curve {
+    /// The function on `[low, high]`; `None` where no slope is to be chosen.
+    pub(in crate::bounds) fn new(function: &Function, (low, high): (f64, f64)) -> Option<Self> {
+        if !(low.is_finite() && high.is_finite() && low < high) {
+            return None;
+        }
+        let pieces = pieces(function, low, high);
+        let ends = pieces.iter().flat_map(|it| [it.form.slope(it.from).0, it.form.slope(it.to).0]);
+        let start = (f64::INFINITY, f64::NEG_INFINITY);
+        // The slope is monotone on each piece.
+        let limits = ends.fold(start, |(low, high), it| (low.min(it), high.max(it)));
+        let bent = limits.0 < limits.1 && limits.0.is_finite() && limits.1.is_finite();
+        bent.then_some(Self { pieces, limits })
+    }
+
+    /// The line of this slope below the curve.
+    pub(in crate::bounds) fn below(&self, slope: f64) -> Line {
+        let (constant, contact) = below(&self.pieces, slope);
+        Line { slope, constant, contact }
+    }
+
+    /// The line of this slope above the curve.
+    pub(in crate::bounds) fn above(&self, slope: f64) -> Line {
+        let (constant, contact) = above(&self.pieces, slope);
+        Line { slope, constant, contact }
+    }
+}
+
+/// The largest c found with `slope · x + c ≤ f(x)` on all pieces, and where they meet.
+fn below(pieces: &[Piece], slope: f64) -> (f64, f64) {
+    let mut least = (f64::INFINITY, 0.0);
+    for piece in pieces {
+        let candidates = match piece.bend {
+            Bend::Concave => [piece.from, piece.to].map(|end| {
+                let (value, error) = rest(piece, slope, end);
+                (down(value, error), end)
+            }),
+            Bend::Convex => {
+                let (value, error, tilt, point) = contact(piece, slope);
+                [(down(value + tilt[0].min(tilt[1]), error), point); 2]
+            }
+        };
+        for candidate in candidates {
+            if candidate.0 < least.0 {
+                least = candidate;
+            }
+        }
+    }
+    least
+}
+
+/// The least c found with `f(x) ≤ slope · x + c` on all pieces, and where they meet.
+fn above(pieces: &[Piece], slope: f64) -> (f64, f64) {
+    let mut largest = (f64::NEG_INFINITY, 0.0);
+    for piece in pieces {
+        let candidates = match piece.bend {
+            Bend::Convex => [piece.from, piece.to].map(|end| {
+                let (value, error) = rest(piece, slope, end);
+                (up(value, error), end)
+            }),
+            Bend::Concave => {
+                let (value, error, tilt, point) = contact(piece, slope);
+                [(up(value + tilt[0].max(tilt[1]), error), point); 2]
+            }
+        };
+        for candidate in candidates {
+            if candidate.0 > largest.0 {
+                largest = candidate;
+            }
+        }
+    }
+    largest
 }
 
 /// `f(x) − slope · x`, and how far the true value may be away.
@@ -148,8 +203,8 @@ fn rest(piece: &Piece, slope: f64, x: f64) -> (f64, f64) {
 }
 
 /// The tangent of a piece where its slope is nearest to `slope`: `f(d) − slope · d`, its error, and
-/// what the tangent's own slope adds at each end.
-fn contact(piece: &Piece, slope: f64) -> (f64, f64, [f64; 2]) {
+/// what the tangent's own slope adds at each end, and d.
+fn contact(piece: &Piece, slope: f64) -> (f64, f64, [f64; 2], f64) {
     let Piece { from, to, form, bend } = *piece;
     let excess = |x: f64| form.slope(x).0 - slope;
     let rising = bend == Bend::Convex;
@@ -167,7 +222,7 @@ fn contact(piece: &Piece, slope: f64) -> (f64, f64, [f64; 2]) {
     let size = own.abs() + slope.abs();
     let error = error + (doubt + gamma(8) * size) * width + f64::MIN_POSITIVE;
     let tilt = [from, to].map(|end| (own - slope) * (end - point));
-    (value, error + gamma(8) * (tilt[0].abs() + tilt[1].abs()), tilt)
+    (value, error + gamma(8) * (tilt[0].abs() + tilt[1].abs()), tilt, point)
 }
 
 #[cfg(test)]

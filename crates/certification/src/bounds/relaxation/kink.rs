@@ -1,9 +1,9 @@
-//! Two lines through the origin: ReLU, leaky and parametric ReLU, absolute value.
+//! Two lines through the origin: `ReLU`, leaky and parametric `ReLU`, absolute value.
 //!
 //! Where the function is convex (`negative ≤ positive`), each line through the origin with a slope
 //! between the two is below it, exactly: no constant is needed, and the slope can be optimised.
 //! Above it is the chord. Zhang et al., *Efficient Neural Network Robustness Certification with
-//! General Activation Functions*, NeurIPS 2018 (CROWN), §3.2. <https://arxiv.org/abs/1811.00866>
+//! General Activation Functions*, `NeurIPS` 2018 (CROWN), §3.2. <https://arxiv.org/abs/1811.00866>
 use super::{Plane, Planes};
 use crate::bounds::rounding::{down, gamma, up};
 
@@ -77,8 +77,8 @@ mod tests {
         let (planes, (low, high)) = relax(3, [0.0, 1.0], (-1.0, 3.0));
         assert_eq!((planes.lower.index, planes.lower.first, planes.lower.constant), (3, 1.0, 0.0));
         assert_eq!(planes.upper.first, 0.75);
-        assert!(planes.upper.constant >= 0.75 && planes.upper.constant < 0.75 + 1e-13);
-        assert!(low == 0.0 && high >= 3.0 && high < 3.0 + 1e-13);
+        assert!((0.75..0.75 + 1e-13).contains(&planes.upper.constant));
+        assert!(low == 0.0 && (3.0..3.0 + 1e-13).contains(&high));
         assert_eq!(relax(0, [0.0, 1.0], (-1.0, 1.0)).0.lower.first, 0.0);
         assert_eq!(relax(0, [0.0, 1.0], (-1.0, 0.0)).0, Planes::line(0, 0.0));
         assert_eq!(relax(0, [0.0, 1.0], (0.0, 1.0)).0, Planes::line(0, 1.0));

@@ -14,6 +14,7 @@ use super::interval::Intervals;
 use super::network::{Function, Network, Step};
 use super::rounding::{TINY, gamma};
 
+pub(super) use curve::{Curve, Line};
 pub(super) use kink::is_free;
 
 /// `first · x[index] + second · z + constant`, where z is the second operand's value at the same

@@ -14,7 +14,7 @@ use crate::bounds::network::Function;
 /// Relative error granted to values and slopes.
 const RELATIVE: f64 = 1e-13;
 
-/// Where `x tanh(x / 2) = 2`: the second derivative of the SiLU,
+/// Where `x tanh(x / 2) = 2`: the second derivative of the `SiLU`,
 /// `σ'(x) (2 − x tanh(x / 2))`, changes its sign.
 const SILU_INFLECTION: f64 = 2.399_357_280_515_467_7;
 
@@ -57,7 +57,7 @@ impl Form {
         let value = match self {
             Form::Line { slope, offset } => {
                 let value = slope * x + offset;
-                let exact = offset == 0.0 && (slope == 0.0 || slope.abs() == 1.0) || slope == 0.0;
+                let exact = slope == 0.0 || (offset == 0.0 && slope.abs() == 1.0);
                 let size = (slope * x).abs() + offset.abs();
                 return (value, if exact { 0.0 } else { RELATIVE * size + f64::MIN_POSITIVE });
             }

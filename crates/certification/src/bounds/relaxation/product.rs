@@ -1,6 +1,6 @@
 //! The product of two values.
 //!
-//! McCormick, *Computability of Global Solutions to Factorable Nonconvex Programs*, Mathematical
+//! G. P. `McCormick`, *Computability of Global Solutions to Factorable Nonconvex Programs*, Mathematical
 //! Programming 10, 1976: `(x − lₓ)(y − l_y) ≥ 0` and its three kin.
 use super::{Plane, Planes};
 use crate::bounds::rounding::{down, gamma, up};
