@@ -128,6 +128,9 @@ pub enum Error {
     /// A network that cannot be bounded, or a set that is none.
     #[error(transparent)]
     Bound(#[from] duress_certification::bounds::Error),
+    /// A property that cannot be read.
+    #[error(transparent)]
+    Property(#[from] duress_certification::vnnlib::VnnlibError),
     /// A graph whose evaluation failed: a bug.
     #[error(transparent)]
     Graph(#[from] duress_graph::Error),
@@ -191,6 +194,7 @@ impl Error {
             | Error::Implausible { .. }
             | Error::Network { .. }
             | Error::Bound(_)
+            | Error::Property(_)
             | Error::Data(_) => true,
             // What the user set, rather than what the service did.
             Error::Service(error) => {

@@ -12,6 +12,7 @@ pub mod report;
 mod row;
 mod run;
 mod self_checks;
+mod verification;
 
 pub use error::{Error, Result};
 pub use experiment::{
@@ -25,6 +26,7 @@ pub use run::{
     run, train_model, write_examples,
 };
 pub use self_checks::{Check, self_checks};
+pub use verification::verify;
 
 pub use duress_attacks as attacks;
 pub use duress_certification as certification;

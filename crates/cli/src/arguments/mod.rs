@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Predict(Box<Predict>),
     /// Bound the margins of a network around samples, from below and from above.
     Bound(Box<Bound>),
+    /// Prove a property of a network (VNN-LIB), or find a counterexample.
+    Verify(Verify),
     /// Write a trained model as an ONNX file.
     Export(Export),
     /// Attack a trained model.
@@ -236,6 +238,31 @@ pub(crate) struct Bound {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) place: Place,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    /// Network (.onnx).
+    #[arg(long, value_name = "FILE", requires = "property")]
+    pub(crate) model: Option<PathBuf>,
+    /// Property (.vnnlib): it says what is unsafe.
+    #[arg(long, value_name = "FILE", requires = "model")]
+    pub(crate) property: Option<PathBuf>,
+    /// List of networks, properties and time limits (CSV), instead of one of each.
+    #[arg(long, value_name = "FILE", conflicts_with = "model")]
+    pub(crate) instances: Option<PathBuf>,
+    /// Seconds after which a verification ends.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    pub(crate) timeout: f64,
+    /// Also write a counterexample here.
+    #[arg(long, value_name = "FILE", conflicts_with = "instances")]
+    pub(crate) counterexample: Option<PathBuf>,
+    /// Results of a list (CSV): network, property, verdict, seconds. What is there is not repeated.
+    #[arg(long, value_name = "FILE", requires = "instances")]
+    pub(crate) out: Option<PathBuf>,
+    /// Device of the search: `duress list devices` shows those of this build.
+    #[arg(long, default_value = "flex")]
+    pub(crate) device: String,
 }
 
 #[derive(Args, Debug)]

@@ -10,6 +10,7 @@ mod report;
 mod run;
 mod subject;
 mod train;
+mod verify;
 
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<()> {
         Command::Train(arguments) => train::train(arguments),
         Command::Evaluate(arguments) => evaluate::evaluate(*arguments),
         Command::Bound(arguments) => bound::bound(*arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
         Command::Export(arguments) => export::export(&arguments),
         Command::Predict(arguments) => predict::predict(*arguments),
         Command::Attack(arguments) => measure::attack(arguments),
