@@ -1,6 +1,9 @@
 //! Certified robustness: statements about every perturbation of a ball, with their assumptions.
 //!
-//! [`CERTIFIERS`] lists the methods.
+//! [`CERTIFIERS`] lists the methods that certify any classifier within a ball, sample by sample. Beside
+//! them stand [`patch`] (one rectangle of a picture), [`partition`] (poisoned training data) and
+//! [`trees`] (ensembles of decision trees), whose threat or model is another; [`vnnlib`] holds the
+//! file formats of the verification competition.
 pub mod partition;
 pub mod patch;
 pub mod smoothing;

@@ -9,15 +9,14 @@ use duress_parity::{Side, uniform};
 use crate::{CLASSES, FEATURES, compare, domain, small};
 
 const ROWS: usize = 4;
-const SMOOTHING: Smoothing =
-    Smoothing {
-        sigma: 0.12,
-        selection_draws: 64,
-        estimation_draws: 512,
-        alpha: 0.001,
-        batch: 256,
-        bound_runner_up: false,
-    };
+const SMOOTHING: Smoothing = Smoothing {
+    sigma: 0.12,
+    selection_draws: 64,
+    estimation_draws: 512,
+    alpha: 0.001,
+    batch: 256,
+    bound_runner_up: false,
+};
 
 /// Draws that may fall into another class: those at a boundary but for rounding.
 const DRAWS: u64 = 2;
