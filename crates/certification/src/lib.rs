@@ -1,6 +1,12 @@
 //! Certified robustness: statements about every perturbation of a ball, with their assumptions.
 //!
-//! [`CERTIFIERS`] lists the methods.
+//! [`CERTIFIERS`] lists the methods that certify any classifier within a ball, sample by sample. Beside
+//! them stand [`patch`] (one rectangle of a picture), [`partition`] (poisoned training data) and
+//! [`trees`] (ensembles of decision trees), whose threat or model is another; [`vnnlib`] holds the
+//! file formats of the verification competition.
+//!
+//! [`bounds`] are sound bounds on what a network can answer on a set of inputs; [`verify`] settles
+//! properties with them.
 pub mod bounds;
 pub mod partition;
 pub mod patch;

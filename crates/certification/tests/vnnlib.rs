@@ -2,6 +2,8 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test that fails may panic")]
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
+
 use duress_certification::vnnlib::{LinearConstraint, Property, VnnlibError, read_instances};
 
 const VARIABLES: &str = "(declare-const X_0 Real)\n(declare-const X_1 Real)\n\
@@ -105,6 +107,46 @@ fn a_file_that_was_cut_short_is_never_read_as_a_whole_one() {
         }
     }
 }
+
+proptest! {
+    /// Words of the format in any order are read or refused; nothing panics, no bound is missing.
+    #[test]
+    fn a_heap_of_words_is_read_or_refused(words in prop::collection::vec(0..WORDS.len(), 0..40)) {
+        let heap: Vec<&str> = words.into_iter().map(|word| WORDS[word]).collect();
+        for text in [heap.join(" "), format!("{VARIABLES}{BOUNDS}(assert {})", heap.join(" "))] {
+            if let Ok(property) = Property::parse(&text) {
+                for region in &property.regions {
+                    let mut bounds = region.lower.iter().zip(&region.upper);
+                    prop_assert!(bounds.all(|(low, high)| low <= high && (high - low).is_finite()));
+                    prop_assert!(region.unsafe_outputs.iter().all(|all| !all.is_empty()));
+                }
+            }
+        }
+    }
+}
+
+const WORDS: [&str; 20] = [
+    "(",
+    ")",
+    "(and",
+    "(or",
+    "(<=",
+    "(>=",
+    "(<",
+    "(=",
+    "(+",
+    "(*",
+    "(/",
+    "(-",
+    "X_0",
+    "X_1",
+    "Y_0",
+    "Y_1",
+    "1",
+    "-0.5e2",
+    "(<= Y_0 1)",
+    "(>= X_0 Y_2)",
+];
 
 #[test]
 fn a_file_that_is_no_text_names_the_line() {

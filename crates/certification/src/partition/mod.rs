@@ -9,6 +9,7 @@
 //! The certificate stands or falls with two things that it cannot check: that the training of a part
 //! is deterministic, and that it depends on nothing but the samples of that part (not on the index of
 //! a sample in the whole set, on statistics of the whole set, or on a choice made by looking at it).
+//! A part may be empty: its classifier then is one that was fixed beforehand.
 //! Draw what training draws from the number of the part and from [`Member::id`].
 mod assignment;
 mod certificate;

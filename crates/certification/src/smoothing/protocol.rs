@@ -97,6 +97,8 @@ impl Protocol {
 mod tests {
     use super::*;
     use crate::smoothing::gaussian_radius;
+    use duress_core::Seed;
+    use rand::RngExt;
 
     fn protocol(bound_runner_up: bool) -> Protocol {
         let (selection_draws, estimation_draws) = (100, 1000);
@@ -115,6 +117,41 @@ mod tests {
         // What is left bounds the others too.
         let top = probability_lower_bound(900, 1000, 0.005).unwrap();
         assert_eq!([bounds(900, 100, true)], [(top, 1.0 - top)]);
+    }
+
+    /// 4000 simulated runs of four classes, of which three tie behind the first: the count of whichever
+    /// came second bounds all three, and either bound fails in at most α = 0.1 of the runs. Bounds
+    /// at 2α each fail more often than that.
+    #[test]
+    fn the_largest_of_the_other_counts_bounds_all_of_them() {
+        let (probability, draws, alpha, runs) = ([0.4, 0.2, 0.2, 0.2], 60, 0.1, 4000_u64);
+        let mut failures = [0.0; 2];
+        let lower = |alpha| -> Vec<f64> {
+            (0..=draws).map(|count| probability_lower_bound(count, draws, alpha).unwrap()).collect()
+        };
+        let upper = |alpha| -> Vec<f64> {
+            (0..=draws).map(|count| probability_upper_bound(count, draws, alpha).unwrap()).collect()
+        };
+        let bounds = [0.5 * alpha, 2.0 * alpha].map(|alpha| (lower(alpha), upper(alpha)));
+        for run in 0..runs {
+            let mut rng = Seed(3).stream(run, 0, 0, Use::Noise);
+            let mut counts = [0_u64; 4];
+            for _ in 0..draws {
+                let mut left: f64 = rng.random();
+                let class = probability.iter().position(|share| {
+                    left -= share;
+                    left < 0.0
+                });
+                counts[class.unwrap_or(3)] += 1;
+            }
+            let (top, second) = (counts[0] as usize, runner_up(&counts, 0) as usize);
+            for (failures, (lower, upper)) in failures.iter_mut().zip(&bounds) {
+                let wrong = lower[top] > probability[0] || upper[second] < probability[1];
+                *failures += f64::from(u8::from(wrong)) / runs as f64;
+            }
+        }
+        assert!(failures[0] > 0.0 && failures[0] <= alpha, "{failures:?}");
+        assert!(failures[1] > alpha, "{failures:?}");
     }
 
     /// Three classes at 0.55, 0.25, 0.2: bounding the second pays; two classes: it cannot.

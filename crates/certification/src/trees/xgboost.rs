@@ -28,7 +28,8 @@ pub struct XgboostShape {
 /// Reads a JSON dump.
 ///
 /// A split goes left (`yes`) where the feature, as f32, is less than the f32 nearest to the condition
-/// in the file. The direction of missing values is read and not used: an input here has none.
+/// in the file. A dump with a feature map that calls features integers rounds their conditions up: it
+/// is the model for whole numbers only. The direction of missing values is read and not used: an input here has none.
 ///
 /// # Errors
 /// [`TreeError::Format`] for text that is no dump (also one whose trees are nested more than some 60

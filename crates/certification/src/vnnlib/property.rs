@@ -13,7 +13,7 @@ use super::normal_form::cases;
 const MOST_BYTES: u64 = 1 << 30;
 
 /// Most bounds of all regions together, 16 bytes each.
-const MOST_BOUNDS: usize = 1 << 25;
+const MOST_BOUNDS: usize = 1 << 24;
 
 /// A statement about a network: it is *violated* if some input of some region has an output that the
 /// region calls unsafe. A verifier shows that there is none, or finds one.
