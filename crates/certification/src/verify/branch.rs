@@ -10,6 +10,9 @@ use crate::vnnlib::{LinearConstraint, Region};
 /// Boxes that are cut at a time.
 const TOGETHER: usize = 64;
 
+/// Starts and steps of the search in the least settled box of each round.
+const NEARBY: (usize, usize) = (16, 20);
+
 /// A box that is not settled, the least settled first.
 struct Open {
     lower: Vec<f64>,
@@ -66,14 +69,25 @@ impl Task<'_> {
             if self.is_late() {
                 return Ok((Verdict::Timeout, boxes));
             }
-            let taken: Vec<Open> = (0..TOGETHER).map_while(|_| open.pop()).collect();
-            let mut halves = Vec::with_capacity(2 * taken.len());
-            for parent in &taken {
-                match self.halves(region, parent)? {
-                    Some(both) => halves.extend(both),
-                    // As small as f64 allows, and not settled.
-                    None => return Ok((Verdict::Unknown, boxes)),
+            if let Some(worst) = open.peek()
+                && self.options.steps > 0
+            {
+                let (lower, upper) = (worst.lower.clone(), worst.upper.clone());
+                let inside = Region { lower, upper, unsafe_outputs: region.unsafe_outputs.clone() };
+                if let Some(verdict) = self.search(&inside, NEARBY)? {
+                    return Ok((verdict, boxes));
                 }
+            }
+            let taken: Vec<Open> = (0..TOGETHER).map_while(|_| open.pop()).collect();
+            let halves: Vec<Option<[Sides; 2]>> = taken
+                .par_iter()
+                .map(|parent| self.halves(region, parent))
+                .collect::<bounds::Result<_>>()?;
+            let count = halves.len();
+            let halves: Vec<Sides> = halves.into_iter().flatten().flatten().collect();
+            if halves.len() < 2 * count {
+                // One is as small as f64 allows, and not settled.
+                return Ok((Verdict::Unknown, boxes));
             }
             boxes += halves.len() as u64;
             let settled: Vec<Settled> = halves

@@ -71,7 +71,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let method = bounds::Method::Crown;
-        Self { timeout_seconds: 60.0, method, most_inputs: 20, starts: 32, steps: 60 }
+        Self { timeout_seconds: 60.0, method, most_inputs: 20, starts: 128, steps: 200 }
     }
 }
 
@@ -111,8 +111,10 @@ pub fn verify(
     }
     // A time that no clock holds is no limit.
     let limit = Duration::try_from_secs_f64(options.timeout_seconds).unwrap_or(Duration::MAX);
-    let task = Task { graph, network: &network, property, forward, options, begun, limit };
-    let (verdict, boxes) = task.run(device)?;
+    let on_device = duress_graph::Network::new(graph.clone(), device)?;
+    let device = (&on_device, device);
+    let task = Task { graph, network: &network, property, forward, device, options, begun, limit };
+    let (verdict, boxes) = task.run()?;
     Ok(Outcome { verdict, boxes, seconds: begun.elapsed().as_secs_f64() })
 }
 
@@ -122,15 +124,18 @@ struct Task<'a> {
     network: &'a bounds::Network,
     property: &'a Property,
     forward: &'a (dyn Fn(&[f32]) -> bounds::Result<Vec<f64>> + Sync),
+    /// The network where the search runs.
+    device: (&'a duress_graph::Network, &'a Device),
     options: &'a Options,
     begun: Instant,
     limit: Duration,
 }
 
 impl Task<'_> {
-    fn run(&self, device: &Device) -> bounds::Result<(Verdict, u64)> {
+    fn run(&self) -> bounds::Result<(Verdict, u64)> {
+        let effort = (self.options.starts, self.options.steps);
         for region in &self.property.regions {
-            if let Some(verdict) = self.search(region, device)? {
+            if let Some(verdict) = self.search(region, effort)? {
                 return Ok((verdict, 0));
             }
         }

@@ -1,7 +1,6 @@
 //! A search for a counterexample: steps along the sign of the gradient from many starts.
 use burn::prelude::*;
 use duress_core::{Seed, Use, host, pull_back};
-use duress_graph::Network;
 use rand::RngExt;
 
 use super::branch::value;
@@ -14,12 +13,12 @@ impl Task<'_> {
     pub(super) fn search(
         &self,
         region: &Region,
-        device: &Device,
+        (starts, steps): (usize, usize),
     ) -> bounds::Result<Option<Verdict>> {
-        let network = Network::new(self.graph.clone(), device).map_err(bounds::Error::from)?;
+        let (network, device) = self.device;
         for conjunction in &region.unsafe_outputs {
-            let mut points = self.starts(region);
-            for step in 0..=self.options.steps {
+            let mut points = draws(region, starts);
+            for step in 0..=steps {
                 if self.is_late() {
                     return Ok(None);
                 }
@@ -37,7 +36,7 @@ impl Task<'_> {
                         return Ok(Some(verdict));
                     }
                 }
-                if step == self.options.steps || conjunction.is_empty() {
+                if step == steps || conjunction.is_empty() {
                     break;
                 }
                 // Down along the constraint that is missed most, a step a row.
@@ -48,7 +47,7 @@ impl Task<'_> {
                 let gradient = pull_back(rows, |rows| network.forward(rows), cotangent);
                 let Ok(gradient) = gradient else { break };
                 let gradient = host::floats(gradient)?;
-                let length = 0.25 * (1.0 - step as f64 / self.options.steps as f64).max(0.02);
+                let length = 0.25 * (1.0 - step as f64 / steps as f64).max(0.02);
                 let rows = gradient.chunks_exact(self.property.inputs);
                 for (point, gradient) in points.iter_mut().zip(rows) {
                     for (input, value) in point.iter_mut().enumerate() {
@@ -65,27 +64,27 @@ impl Task<'_> {
         Ok(None)
     }
 
-    /// The centre, and draws from the box.
-    fn starts(&self, region: &Region) -> Vec<Vec<f64>> {
-        let sides = || region.lower.iter().zip(&region.upper);
-        let mut starts =
-            vec![sides().map(|(&low, &high)| inside(low / 2.0 + high / 2.0, low, high)).collect()];
-        for start in 1..self.options.starts.max(1) {
-            let mut draws = Seed(0).stream(start as u64, 0, 0, Use::Start);
-            let point = sides().map(|(&low, &high)| {
-                let share: f64 = draws.random();
-                inside(low + share * (high - low), low, high)
-            });
-            starts.push(point.collect());
-        }
-        starts
-    }
-
     fn rows(&self, points: &[Vec<f64>], device: &Device) -> Tensor<2> {
         let values: Vec<f32> = points.iter().flatten().map(|&value| value as f32).collect();
         let shape = [points.len(), self.property.inputs];
         Tensor::from_data(TensorData::new(values, shape), device)
     }
+}
+
+/// The centre, and draws from the box.
+fn draws(region: &Region, count: usize) -> Vec<Vec<f64>> {
+    let sides = || region.lower.iter().zip(&region.upper);
+    let mut points =
+        vec![sides().map(|(&low, &high)| inside(low / 2.0 + high / 2.0, low, high)).collect()];
+    for start in 1..count.max(1) {
+        let mut stream = Seed(0).stream(start as u64, 0, 0, Use::Start);
+        let point = sides().map(|(&low, &high)| {
+            let share: f64 = stream.random();
+            inside(low + share * (high - low), low, high)
+        });
+        points.push(point.collect());
+    }
+    points
 }
 
 /// An f32 in the interval; its nearest point where none is.
