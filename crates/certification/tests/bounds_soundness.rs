@@ -113,7 +113,7 @@ fn split(cell: &[[f64; 2]], value: impl Fn(&[f64; 2]) -> f64) -> Vec<Vec<[f64; 2
 
 #[test]
 fn bounds_of_tiny_networks_are_below_the_minimum_over_all_activation_patterns() {
-    let mut gaps = [0.0; 4];
+    let mut gaps = [0.0; 5];
     for seed in 0..20 {
         let draws = &mut Draws(seed);
         let mut builder = Builder::new("x", vec![2]);
@@ -143,8 +143,8 @@ fn bounds_of_tiny_networks_are_below_the_minimum_over_all_activation_patterns() 
             }
         }
     }
-    let [ibp, _, crown, alpha] = gaps;
-    assert!(alpha < 0.8 * crown && crown < 0.5 * ibp, "{gaps:?}");
+    let [ibp, zonotope, _, crown, alpha] = gaps;
+    assert!(alpha < 0.8 * crown && crown < 0.5 * ibp && zonotope < 0.8 * ibp, "{gaps:?}");
 }
 
 #[test]
