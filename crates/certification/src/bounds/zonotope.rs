@@ -27,10 +27,11 @@ struct Form {
 }
 
 impl Form {
-    fn new(size: usize, width: usize, options: &Options) -> Result<Self> {
+    /// Zeros; `granted` is the most generators there may be.
+    fn new(size: usize, width: usize, granted: usize) -> Result<Self> {
         let needed = size.saturating_mul(width);
-        if needed > options.memory {
-            return Err(Error::Memory { needed, granted: options.memory });
+        if needed > granted {
+            return Err(Error::Memory { needed, granted });
         }
         let (centers, errors) = (vec![0.0; size], vec![0.0; size]);
         Ok(Self { centers, errors, generators: vec![0.0; needed], width })
@@ -80,6 +81,8 @@ struct Pass<'a> {
     /// Unknowns so far.
     unknowns: usize,
     gamma: f64,
+    /// Generators that further steps may have.
+    granted: usize,
 }
 
 /// Lower bounds of the rows of a specification.
@@ -93,7 +96,7 @@ pub(super) fn bound(
     let form = &pass.forms[network.output];
     let mut bounds = Vec::with_capacity(specification.len());
     for row in 0..specification.len() {
-        let mut sum = Form::new(1, form.width, options)?;
+        let mut sum = Form::new(1, form.width, form.width)?;
         sum.centers[0] = specification.offset(row);
         let mut size = specification.offset(row).abs();
         for (at, &weight) in specification.row(row).iter().enumerate() {
@@ -123,7 +126,7 @@ impl<'a> Pass<'a> {
         let sides = set.intervals();
         let wide = |at: &usize| sides.lower[*at] < sides.upper[*at];
         let unknowns = (0..sides.len()).filter(wide).count();
-        let mut form = Form::new(sides.len(), unknowns, options)?;
+        let mut form = Form::new(sides.len(), unknowns, options.memory)?;
         let mut next = 0;
         for at in 0..sides.len() {
             form.forget(at, sides.at(at));
@@ -135,13 +138,21 @@ impl<'a> Pass<'a> {
             }
         }
         let (analysis, gamma) = (start(network, set), gamma(network.terms()));
-        let mut pass = Self { analysis, forms: vec![form], unknowns, gamma };
+        let granted = options.memory - form.generators.len();
+        let mut pass = Self { analysis, forms: vec![form], unknowns, gamma, granted };
+        let mut last: Vec<usize> = (0..network.steps.len()).collect();
+        for index in 0..network.steps.len() {
+            for source in network.sources(index) {
+                last[source] = index;
+            }
+        }
+        last[network.output] = usize::MAX;
         for index in 1..network.steps.len() {
             pass.analysis.advance(index);
             let mut form = match &network.steps[index] {
-                Step::Affine { parts, bias } => pass.affine(index, parts, bias, options)?,
-                Step::Product { left, right } => pass.product(index, *left, *right, options)?,
-                _ => pass.lines(index, options)?,
+                Step::Affine { parts, bias } => pass.affine(index, parts, bias)?,
+                Step::Product { left, right } => pass.product(index, *left, *right)?,
+                _ => pass.lines(index)?,
             };
             let known = &mut pass.analysis.known[index];
             for at in 0..known.len() {
@@ -151,21 +162,21 @@ impl<'a> Pass<'a> {
                     form.forget(at, known.at(at));
                 }
             }
+            pass.granted -= form.generators.len();
             pass.forms.push(form);
+            for done in (0..=index).filter(|&done| last[done] == index) {
+                let form = &mut pass.forms[done];
+                (form.width, form.generators, pass.granted) =
+                    (0, Vec::new(), pass.granted + form.generators.len());
+            }
         }
         Ok(pass)
     }
 
-    fn affine(
-        &self,
-        index: usize,
-        parts: &[(usize, Map)],
-        bias: &[f64],
-        options: &Options,
-    ) -> Result<Form> {
+    fn affine(&self, index: usize, parts: &[(usize, Map)], bias: &[f64]) -> Result<Form> {
         let width = parts.iter().map(|(source, _)| self.forms[*source].width).max().unwrap_or(0);
         let size = self.analysis.network.sizes[index];
-        let mut form = Form::new(size, width, options)?;
+        let mut form = Form::new(size, width, self.granted)?;
         let mut sizes = vec![0.0; size];
         let mut terms = Vec::new();
         for (source, map) in parts {
@@ -189,17 +200,11 @@ impl<'a> Pass<'a> {
     }
 
     /// `x y = x₀ y₀ + x₀ (y − y₀) + y₀ (x − x₀) + (x − x₀)(y − y₀)`.
-    fn product(
-        &mut self,
-        index: usize,
-        left: usize,
-        right: usize,
-        options: &Options,
-    ) -> Result<Form> {
+    fn product(&mut self, index: usize, left: usize, right: usize) -> Result<Form> {
         let size = self.analysis.network.sizes[index];
         let first = self.unknowns;
         self.unknowns += size;
-        let mut form = Form::new(size, self.unknowns, options)?;
+        let mut form = Form::new(size, self.unknowns, self.granted)?;
         let (x, y) = (&self.forms[left], &self.forms[right]);
         for at in 0..size {
             let (a, b) = (x.centers[at], y.centers[at]);
@@ -215,7 +220,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Curves and largest values: a line and an unknown.
-    fn lines(&mut self, index: usize, options: &Options) -> Result<Form> {
+    fn lines(&mut self, index: usize) -> Result<Form> {
         let network = self.analysis.network;
         let source = network.sources(index)[0];
         let planes = &self.analysis.planes[index];
@@ -228,7 +233,7 @@ impl<'a> Pass<'a> {
         let open = lines.iter().filter(|(_, _, (low, high))| low < high).count();
         let mut next = self.unknowns;
         self.unknowns += open;
-        let mut form = Form::new(lines.len(), self.unknowns, options)?;
+        let mut form = Form::new(lines.len(), self.unknowns, self.granted)?;
         let x = &self.forms[source];
         for (at, (place, slope, (low, high))) in lines.into_iter().enumerate() {
             if slope != 0.0 {
