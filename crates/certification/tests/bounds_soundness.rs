@@ -118,7 +118,7 @@ fn split(cell: &[[f64; 2]], value: impl Fn(&[f64; 2]) -> f64) -> Vec<Vec<[f64; 2
 
 #[test]
 fn bounds_of_tiny_networks_are_below_the_minimum_over_all_activation_patterns() {
-    let mut gaps = [0.0; 5];
+    let mut gaps = [0.0; 6];
     for seed in 0..20 {
         let draws = &mut Draws(seed);
         let mut builder = Builder::new("x", vec![2]);
@@ -148,8 +148,11 @@ fn bounds_of_tiny_networks_are_below_the_minimum_over_all_activation_patterns() 
             }
         }
     }
-    let [ibp, zonotope, _, crown, alpha] = gaps;
-    assert!(alpha < 0.8 * crown && crown < 0.5 * ibp && zonotope < 0.8 * ibp, "{gaps:?}");
+    let [ibp, zonotope, forward, _, crown, alpha] = gaps;
+    assert!(
+        alpha < 0.8 * crown && crown < 0.5 * ibp && zonotope < 0.8 * ibp && forward < 0.8 * ibp,
+        "{gaps:?}"
+    );
 }
 
 #[test]

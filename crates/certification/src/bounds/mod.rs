@@ -28,7 +28,8 @@
 //! # Methods
 //!
 //! [`Method::Ibp`] is the fastest and loosest; [`Method::Zonotope`] goes forward with what values
-//! have in common, for networks of few neurons; [`Method::CrownIbp`] goes back once;
+//! have in common, for networks of few neurons, and [`Method::Forward`] with
+//! lines in terms of the input, for few features; [`Method::CrownIbp`] goes back once;
 //! [`Method::Crown`] bounds each value before a relaxation the same way, and [`Method::AlphaCrown`]
 //! then optimises the slopes. Each keeps the better of its bound and that of intervals, value by value,
 //! and α-CROWN that of CROWN.
@@ -40,6 +41,7 @@ mod analysis;
 mod backward;
 mod crown;
 mod error;
+mod forward;
 mod input;
 mod interval;
 mod network;
@@ -66,6 +68,8 @@ pub enum Method {
     Ibp,
     /// Zonotopes, cut with intervals; balls that are no boxes are taken for the boxes around them.
     Zonotope,
+    /// Linear bounds of each value by the input, taken forward, cut with intervals.
+    Forward,
     /// Linear bounds of the specification, intervals before each relaxation.
     CrownIbp,
     /// Linear bounds of the specification and of what enters each relaxation.
@@ -76,8 +80,14 @@ pub enum Method {
 
 impl Method {
     /// All; the slower ones last.
-    pub const ALL: [Method; 5] =
-        [Method::Ibp, Method::Zonotope, Method::CrownIbp, Method::Crown, Method::AlphaCrown];
+    pub const ALL: [Method; 6] = [
+        Method::Ibp,
+        Method::Zonotope,
+        Method::Forward,
+        Method::CrownIbp,
+        Method::Crown,
+        Method::AlphaCrown,
+    ];
 }
 
 /// What arithmetic a bound speaks of.
@@ -207,6 +217,7 @@ impl Network {
         match method {
             Method::Ibp => {}
             Method::Zonotope => keep(zonotope::bound(self, set, specification, options)?),
+            Method::Forward => keep(forward::bound(self, set, specification, options)?),
             Method::CrownIbp | Method::Crown | Method::AlphaCrown => {
                 keep(crown::bound(&analysis, specification, Until::Input, options)?);
             }
@@ -236,7 +247,7 @@ impl Network {
         options.check()?;
         let mut analysis = self.analyse(set, method, options)?;
         let all = |step: usize| (0..self.sizes[step]).collect::<Vec<usize>>();
-        if !matches!(method, Method::Ibp | Method::Zonotope) {
+        if matches!(method, Method::CrownIbp | Method::Crown | Method::AlphaCrown) {
             for &step in &self.nodes {
                 analysis::refine(&mut analysis, step, &all(step), options, Way::Planes)?;
             }
@@ -261,6 +272,7 @@ impl Network {
         match method {
             Method::Ibp | Method::CrownIbp => analysis::by_intervals(self, set),
             Method::Zonotope => zonotope::intervals(self, set, options),
+            Method::Forward => forward::intervals(self, set, options),
             Method::Crown | Method::AlphaCrown => {
                 analysis::by_planes(self, set, options, Way::Planes)
             }

@@ -140,13 +140,7 @@ impl<'a> Pass<'a> {
         let (analysis, gamma) = (start(network, set), gamma(network.terms()));
         let granted = options.memory - form.generators.len();
         let mut pass = Self { analysis, forms: vec![form], unknowns, gamma, granted };
-        let mut last: Vec<usize> = (0..network.steps.len()).collect();
-        for index in 0..network.steps.len() {
-            for source in network.sources(index) {
-                last[source] = index;
-            }
-        }
-        last[network.output] = usize::MAX;
+        let last = network.last_uses();
         for index in 1..network.steps.len() {
             pass.analysis.advance(index);
             let mut form = match &network.steps[index] {
