@@ -140,16 +140,16 @@ impl<'a> Pass<'a> {
     ) -> Line {
         let zeros = vec![0.0; self.reach.len()];
         let mut line = Line { coefficients: zeros, constant, error: TINY, size: 0.0 };
-        let mut size = constant.abs();
+        let mut total = constant.abs();
         for (pair, weight) in terms.filter(|(_, weight)| *weight != 0.0) {
             let other = &pair[if weight > 0.0 { side } else { 1 - side }];
             line.constant += weight * other.constant;
             line.error += weight.abs() * other.error;
-            size += weight.abs() * other.size;
+            total += weight.abs() * other.size;
             let own = line.coefficients.iter_mut().zip(&other.coefficients);
             own.for_each(|(own, other)| *own += weight * other);
         }
-        line.error += self.gamma * (size + line.error) + TINY * self.reach.len() as f64;
+        line.error += self.gamma * (total + line.error) + TINY * self.reach.len() as f64;
         self.measured(line)
     }
 
