@@ -114,7 +114,8 @@ def torch_times(model, shape, x):
         with torch.no_grad():
             forward = mean(lambda: network(x))
         return answer, forward, mean(gradient)
-    except NotImplementedError:
+    except (NotImplementedError, RuntimeError):
+        # Another operator, or a network of one sample a call.
         return None, None, None
 
 

@@ -9,7 +9,7 @@ mod random;
 use common::{Draws, ball, graph, json, models, network, numbers};
 use contains::check;
 use duress_certification::bounds::{InputSet, Method, Network, Options};
-use duress_core::Norm;
+use duress_core::{Domain, Norm};
 use duress_graph::{Array, Binary, Builder, Graph, Op, Unary};
 
 /// How many networks have a result without finite bounds.
@@ -52,13 +52,18 @@ fn no_point_of_a_ball_leaves_the_bounds_of_any_node_of_random_networks() {
         let draws = &mut Draws(!seed);
         let features: usize = graph.input_shape().iter().product();
         let center: Vec<f64> = (0..features).map(|_| draws.between(-1.0, 1.0)).collect();
-        for norm in [Norm::L1, Norm::L2] {
-            let set = InputSet::ball(&center, norm, 0.3, None).unwrap();
+        let domain = Domain::table(vec![-1.0; features], vec![1.0; features]).unwrap();
+        for (norm, cut) in
+            [(Norm::L1, false), (Norm::L2, false), (Norm::L1, true), (Norm::L2, true)]
+        {
+            let set = InputSet::ball(&center, norm, 0.3, cut.then_some(&domain)).unwrap();
             let points: Vec<Vec<f64>> = (0..100)
                 .map(|_| {
                     let step = draws.point(&vec![-1.0; features], &vec![1.0; features]);
                     let scale = 0.3 * (1.0 - 1e-12) / norm.of_slice(&step);
-                    center.iter().zip(step).map(|(x, step)| x + step * scale).collect()
+                    let moved = center.iter().zip(step).map(|(x, step)| x + step * scale);
+                    // Nearer to the centre, which is inside.
+                    moved.map(|x| if cut { x.clamp(-1.0, 1.0) } else { x }).collect()
                 })
                 .collect();
             let network = Network::new(&graph).unwrap();
@@ -113,7 +118,7 @@ fn split(cell: &[[f64; 2]], value: impl Fn(&[f64; 2]) -> f64) -> Vec<Vec<[f64; 2
 
 #[test]
 fn bounds_of_tiny_networks_are_below_the_minimum_over_all_activation_patterns() {
-    let mut gaps = [0.0; 4];
+    let mut gaps = [0.0; 6];
     for seed in 0..20 {
         let draws = &mut Draws(seed);
         let mut builder = Builder::new("x", vec![2]);
@@ -143,8 +148,11 @@ fn bounds_of_tiny_networks_are_below_the_minimum_over_all_activation_patterns() 
             }
         }
     }
-    let [ibp, _, crown, alpha] = gaps;
-    assert!(alpha < 0.8 * crown && crown < 0.5 * ibp, "{gaps:?}");
+    let [ibp, zonotope, forward, _, crown, alpha] = gaps;
+    assert!(
+        alpha < 0.8 * crown && crown < 0.5 * ibp && zonotope < 0.8 * ibp && forward < 0.8 * ibp,
+        "{gaps:?}"
+    );
 }
 
 #[test]
@@ -161,7 +169,7 @@ fn a_hidden_counterexample_is_never_certified_away() {
         for method in Method::ALL {
             let margins = network.margins(&set, label, method, &Options::default()).unwrap();
             let robust = case["robust"].as_bool().unwrap();
-            assert!(robust || !margins.is_certified(), "{method:?}: {margins:?}");
+            assert_eq!(margins.is_certified(), robust, "{method:?}: {margins:?}");
             if case["hidden_counterexample_inside_box"].as_bool().unwrap() {
                 let most = case["margin_at_counterexample"].as_f64().unwrap();
                 assert!(margins.worst() <= most, "{method:?}: {margins:?}");
@@ -185,6 +193,37 @@ fn a_network_that_rounds_differently_is_bounded_in_real_arithmetic() {
             let network = Network::new(&graph(&file)).unwrap();
             let margins = network.margins(&set, label, method, &Options::default()).unwrap();
             assert!(margins.worst() <= exact + 1e-12, "{method:?}: {margins:?}");
+            assert!(margins.worst() >= exact - 1e-5, "{method:?}: {margins:?}");
+        }
+    }
+}
+
+/// `(x + 2⁶⁰) − 2⁶⁰` is x in real arithmetic; f64 answers a multiple of 256 or so.
+#[test]
+fn what_f64_loses_is_subtracted() {
+    let mut builder = Builder::new("x", vec![1]);
+    let large = 2.0_f64.powi(60);
+    let x = builder.input();
+    let constant = builder.constant(Array::vector(vec![large]));
+    let y = builder.push("up", Op::Binary(Binary::Add), vec![x, constant]).unwrap();
+    let y = builder.push("relu", Op::Unary(Unary::Relu), vec![y]).unwrap();
+    let y = builder.push("down", Op::Binary(Binary::Sub), vec![y, constant]).unwrap();
+    let y = builder.push("pair", Op::Concat { axis: 0 }, vec![y, y]).unwrap();
+    let scale = builder.constant(Array::vector(vec![1.0, 0.0]));
+    let y = builder.push("first", Op::Binary(Binary::Mul), vec![y, scale]).unwrap();
+    let graph = builder.finish(y).unwrap();
+    let network = Network::new(&graph).unwrap();
+    for value in [-100.0, -1.0, 0.3, 77.0, 200.0] {
+        let set = InputSet::sides(vec![value], vec![value]).unwrap();
+        for method in Method::ALL {
+            let margins = network.margins(&set, 0, method, &Options::default()).unwrap();
+            assert!(margins.lower[1] <= value, "{method:?}: {margins:?} for {value}");
+            assert!(margins.lower[1] > value - 1e6, "{method:?}: {margins:?} for {value}");
+        }
+        for (method, node) in Method::ALL.into_iter().flat_map(|it| [(it, 3), (it, 4)]) {
+            let bounds = network.node_bounds(&set, method, &Options::default()).unwrap();
+            let (low, high) = (bounds[node].lower[0], bounds[node].upper[0]);
+            assert!(low <= value && value <= high, "{method:?} {node}: {low} {high}");
         }
     }
 }

@@ -162,7 +162,7 @@ fn loose(analysis: &Analysis<'_>, index: usize) -> Vec<(usize, Vec<usize>)> {
     wanted
 }
 
-fn start<'a>(network: &'a Network, set: &'a InputSet) -> Analysis<'a> {
+pub(super) fn start<'a>(network: &'a Network, set: &'a InputSet) -> Analysis<'a> {
     Analysis {
         network,
         set,
@@ -175,7 +175,7 @@ fn start<'a>(network: &'a Network, set: &'a InputSet) -> Analysis<'a> {
 
 impl Analysis<'_> {
     /// Intervals of the next step.
-    fn advance(&mut self, index: usize) {
+    pub(super) fn advance(&mut self, index: usize) {
         if self.network.is_affine(index) {
             let forward = affine::forward(self.network, index, &self.known);
             self.known.push(forward.intervals);

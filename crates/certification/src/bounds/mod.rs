@@ -27,7 +27,9 @@
 //!
 //! # Methods
 //!
-//! [`Method::Ibp`] is the fastest and loosest; [`Method::CrownIbp`] goes back once;
+//! [`Method::Ibp`] is the fastest and loosest; [`Method::Zonotope`] goes forward with what values
+//! have in common, for networks of few neurons, and [`Method::Forward`] with
+//! lines in terms of the input, for few features; [`Method::CrownIbp`] goes back once;
 //! [`Method::Crown`] bounds each value before a relaxation the same way, and [`Method::AlphaCrown`]
 //! then optimises the slopes. Each keeps the better of its bound and that of intervals, value by value,
 //! and α-CROWN that of CROWN.
@@ -39,12 +41,14 @@ mod analysis;
 mod backward;
 mod crown;
 mod error;
+mod forward;
 mod input;
 mod interval;
 mod network;
 mod relaxation;
 mod rounding;
 mod specification;
+mod zonotope;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +66,10 @@ pub use specification::Specification;
 pub enum Method {
     /// Intervals, the specification merged into the last linear layers.
     Ibp,
+    /// Zonotopes, cut with intervals; balls that are no boxes are taken for the boxes around them.
+    Zonotope,
+    /// Linear bounds of each value by the input, taken forward, cut with intervals.
+    Forward,
     /// Linear bounds of the specification, intervals before each relaxation.
     CrownIbp,
     /// Linear bounds of the specification and of what enters each relaxation.
@@ -71,8 +79,15 @@ pub enum Method {
 }
 
 impl Method {
-    /// All, from the loosest to the tightest.
-    pub const ALL: [Method; 4] = [Method::Ibp, Method::CrownIbp, Method::Crown, Method::AlphaCrown];
+    /// All; the slower ones last.
+    pub const ALL: [Method; 6] = [
+        Method::Ibp,
+        Method::Zonotope,
+        Method::Forward,
+        Method::CrownIbp,
+        Method::Crown,
+        Method::AlphaCrown,
+    ];
 }
 
 /// What arithmetic a bound speaks of.
@@ -199,8 +214,13 @@ impl Network {
         let mut keep = |bounds: Vec<f64>| {
             best.iter_mut().zip(bounds).for_each(|(best, bound)| *best = best.max(bound));
         };
-        if method != Method::Ibp {
-            keep(crown::bound(&analysis, specification, Until::Input, options)?);
+        match method {
+            Method::Ibp => {}
+            Method::Zonotope => keep(zonotope::bound(self, set, specification, options)?),
+            Method::Forward => keep(forward::bound(self, set, specification, options)?),
+            Method::CrownIbp | Method::Crown | Method::AlphaCrown => {
+                keep(crown::bound(&analysis, specification, Until::Input, options)?);
+            }
         }
         if method == Method::AlphaCrown {
             if options.intermediate_iterations > 0 {
@@ -227,7 +247,7 @@ impl Network {
         options.check()?;
         let mut analysis = self.analyse(set, method, options)?;
         let all = |step: usize| (0..self.sizes[step]).collect::<Vec<usize>>();
-        if method != Method::Ibp {
+        if matches!(method, Method::CrownIbp | Method::Crown | Method::AlphaCrown) {
             for &step in &self.nodes {
                 analysis::refine(&mut analysis, step, &all(step), options, Way::Planes)?;
             }
@@ -251,6 +271,8 @@ impl Network {
     ) -> Result<Analysis<'a>> {
         match method {
             Method::Ibp | Method::CrownIbp => analysis::by_intervals(self, set),
+            Method::Zonotope => zonotope::intervals(self, set, options),
+            Method::Forward => forward::intervals(self, set, options),
             Method::Crown | Method::AlphaCrown => {
                 analysis::by_planes(self, set, options, Way::Planes)
             }

@@ -112,7 +112,7 @@ pub(crate) fn network(seed: u64) -> Graph {
     if image {
         x = picture(&mut builder, x, draws);
     }
-    for _ in 0..1 + (draws.next() * 3.0) as usize {
+    for _ in 0..=(draws.next() * 3.0) as usize {
         let before = linear(&mut builder, x, 6, draws);
         x = activation(&mut builder, before, draws);
         if draws.next() < 0.5 {

@@ -180,6 +180,21 @@ fn a_small_file_cannot_ask_for_much_memory() {
 }
 
 #[test]
+fn paddings_beyond_all_numbers_are_refused() {
+    for sides in [[0, i64::MIN, 0, 0], [0, i64::MAX, 0, i64::MAX], [0, -3, 0, -4]] {
+        for mode in ["edge", "constant"] {
+            let mut pad = node("Pad", &["x", "p"], "y");
+            pad.attribute.push(Attribute {
+                name: Some("mode".into()),
+                s: Some(mode.into()),
+                ..Attribute::default()
+            });
+            assert!(read(&model(ROWS, vec![pad], vec![ints("p", &sides)])).is_err(), "{sides:?}");
+        }
+    }
+}
+
+#[test]
 fn what_is_no_network_is_an_error() {
     let text = |file: &[u8]| decode(file, None, &Options::default()).unwrap_err().to_string();
     assert!(text(b"").contains("an empty file"));

@@ -114,6 +114,18 @@ impl Network {
         }
     }
 
+    /// For each step the last one that reads it; the result is needed for good.
+    pub(super) fn last_uses(&self) -> Vec<usize> {
+        let mut last: Vec<usize> = (0..self.steps.len()).collect();
+        for index in 0..self.steps.len() {
+            for source in self.sources(index) {
+                last[source] = index;
+            }
+        }
+        last[self.output] = usize::MAX;
+        last
+    }
+
     /// Whether a step is linear, so that nothing is lost in going back through it.
     pub(super) fn is_affine(&self, index: usize) -> bool {
         matches!(self.steps[index], Step::Affine { .. })

@@ -133,6 +133,22 @@ impl Curve {
         bent.then_some(Self { pieces, limits })
     }
 
+    /// The slope of the lowest strip found that holds the curve, and the constants of its sides.
+    pub(in crate::bounds) fn parallel(&self) -> (f64, (f64, f64)) {
+        let (low, high) = match (self.pieces.first(), self.pieces.last()) {
+            (Some(first), Some(last)) => (first.from, last.to),
+            _ => (0.0, 0.0),
+        };
+        let strip = |slope: f64| (slope, (self.below(slope).constant, self.above(slope).constant));
+        let height = |(_, (low, high)): &(f64, (f64, f64))| high - low;
+        let others = slopes(&self.pieces, low, high).into_iter().filter(|slope| slope.is_finite());
+        others
+            .chain([self.limits.0, self.limits.1])
+            .map(strip)
+            .filter(|strip| height(strip).is_finite())
+            .fold(strip(0.0), |best, it| if height(&it) < height(&best) { it } else { best })
+    }
+
     /// The line of this slope below the curve.
     pub(in crate::bounds) fn below(&self, slope: f64) -> Line {
         let (constant, contact) = below(&self.pieces, slope);

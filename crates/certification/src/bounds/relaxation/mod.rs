@@ -98,6 +98,40 @@ pub(super) fn is_loose(planes: &Planes) -> bool {
     planes.lower != planes.upper
 }
 
+/// A line and constants: `slope · x[place] + low ≤ y ≤ slope · x[place] + high` for result `at` of
+/// step `index`, for which planes are known; `None` where there is none but the interval.
+pub(super) fn parallel(
+    network: &Network,
+    index: usize,
+    at: usize,
+    planes: &Planes,
+    x: &Intervals,
+) -> Option<(usize, f64, (f64, f64))> {
+    let Planes { lower, upper } = planes;
+    if lower == upper {
+        return Some((lower.index as usize, lower.first, (lower.constant, lower.constant)));
+    }
+    match &network.steps[index] {
+        // One of the planes is a chord, and the other side of a kink is a line through the origin:
+        // with the slope of the chord it is still on that side.
+        Step::Curve { function: Function::Kink { negative, positive }, .. } => {
+            let (low, high) = x.at(at);
+            if !(low.is_finite() && high.is_finite()) {
+                None
+            } else if negative.at(at) <= *positive {
+                Some((at, upper.first, (0.0, upper.constant)))
+            } else {
+                Some((at, lower.first, (lower.constant, 0.0)))
+            }
+        }
+        Step::Curve { function, .. } => {
+            let (slope, bounds) = Curve::new(function, x.at(at))?.parallel();
+            Some((at, slope, bounds))
+        }
+        _ => None,
+    }
+}
+
 /// For each result, at most how much rounding can cost where it is multiplied by 1 on its way back:
 /// `γ` times the magnitudes of the terms of its planes.
 pub(super) fn weights(

@@ -153,7 +153,7 @@ fn pad(importer: &mut Importer, call: &Call<'_>) -> Imported {
             constant[axis] = (before as usize, after as usize);
             continue;
         }
-        let range = -before..(length as i64).saturating_add(after);
+        let range = before.saturating_neg()..(length as i64).saturating_add(after);
         if range.end.saturating_sub(range.start) > 1 << 24 {
             return refuse("a padding of millions");
         }
