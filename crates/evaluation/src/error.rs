@@ -129,8 +129,13 @@ pub enum Error {
     #[error(transparent)]
     Bound(#[from] duress_certification::bounds::Error),
     /// A property that cannot be read.
-    #[error(transparent)]
-    Property(#[from] duress_certification::vnnlib::VnnlibError),
+    #[error("{}: {source}", path.display())]
+    Property {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: duress_certification::vnnlib::VnnlibError,
+    },
     /// A graph whose evaluation failed: a bug.
     #[error(transparent)]
     Graph(#[from] duress_graph::Error),
@@ -157,6 +162,12 @@ impl Error {
     pub(crate) fn network(path: &Path) -> impl FnOnce(duress_graph::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Network { path, source }
+    }
+
+    /// A fault of a file in VNN-LIB or of a list of them.
+    pub fn property(path: &Path) -> impl FnOnce(duress_certification::vnnlib::VnnlibError) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Property { path, source }
     }
 
     /// Whether the user asked to stop.
@@ -194,7 +205,7 @@ impl Error {
             | Error::Implausible { .. }
             | Error::Network { .. }
             | Error::Bound(_)
-            | Error::Property(_)
+            | Error::Property { .. }
             | Error::Data(_) => true,
             // What the user set, rather than what the service did.
             Error::Service(error) => {

@@ -22,7 +22,7 @@ pub fn verify(
     device: &Device,
 ) -> Result<Outcome> {
     let imported = onnx::read(model, &onnx::Options::default()).map_err(Error::network(model))?;
-    let property = Property::read(property)?;
+    let property = Property::read(property).map_err(Error::property(property))?;
     let device = device.clone().inner();
     let network = Network::new(imported.graph.clone(), &device).map_err(Error::network(model))?;
     let forward = |inputs: &[f32]| -> bounds::Result<Vec<f64>> {

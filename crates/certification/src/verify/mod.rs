@@ -2,7 +2,7 @@
 //! over the input.
 //!
 //! A box is bounded; where the bound does not settle it, it is cut in two along one input and both
-//! halves are bounded (ReluVal: Wang et al., *Formal Security Analysis of Neural Networks using
+//! halves are bounded (Wang et al., *Formal Security Analysis of Neural Networks using
 //! Symbolic Intervals*, USENIX Security 2018, section 5; here with CROWN). With few inputs this ends
 //! with an answer. With many it does not, so a property over more than [`Options::most_inputs`]
 //! inputs is searched and bounded once and is [`Verdict::Unknown`] if that does not settle it.

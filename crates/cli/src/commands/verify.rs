@@ -30,7 +30,7 @@ pub(super) fn verify(arguments: &Verify) -> Result<()> {
             if let Some(found) = text(&outcome)? {
                 output::line(&found.to_string())?;
                 if let Some(path) = counterexample {
-                    found.write(path).map_err(Error::from)?;
+                    found.write(path).map_err(Error::property(path))?;
                 }
             }
             let Outcome { boxes, seconds, .. } = outcome;
@@ -58,7 +58,7 @@ fn text(outcome: &Outcome) -> Result<Option<Counterexample>> {
     match &outcome.verdict {
         Verdict::Violated { inputs, outputs } => {
             let found = Counterexample::new(inputs.clone(), outputs.clone());
-            Ok(Some(found.map_err(Error::from)?))
+            Ok(Some(found?))
         }
         _ => Ok(None),
     }
@@ -69,14 +69,14 @@ type Check<'a> = dyn Fn(&Path, &Path, &Options) -> Result<Outcome> + 'a;
 
 /// Every instance that has no line in the results yet.
 fn all(list: &Path, out: &Path, options: &Options, check: &Check<'_>) -> Result<()> {
-    let instances = read_instances(list).map_err(Error::from)?;
+    let instances = read_instances(list).map_err(Error::property(list))?;
     watch_interrupts()?;
     let done = fs::read_to_string(out).unwrap_or_default();
     let mut verdicts: BTreeMap<String, u64> = BTreeMap::new();
     for instance in &instances {
         let key = format!("{},{},", instance.network.display(), instance.property.display());
-        let known = done.lines().filter_map(|line| line.strip_prefix(&key)?.split_once(','));
-        if let Some((word, _)) = known.last() {
+        let mut known = done.lines().filter_map(|line| line.strip_prefix(&key)?.split_once(','));
+        if let Some((word, _)) = known.next_back() {
             *verdicts.entry(word.to_owned()).or_default() += 1;
             continue;
         }
