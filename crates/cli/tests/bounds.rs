@@ -88,17 +88,13 @@ fn property(world: &World, least: &str) -> String {
     use duress_evaluation::datasets::open::{Options, open};
     let data = open(&world.path("test.npz"), &Options::default()).unwrap().dataset;
     assert_eq!(data.label(0), 1);
-    let mut text = String::new();
-    for pixel in 0..64 {
-        text += &format!("(declare-const X_{pixel} Real)\n");
-    }
-    for class in 0..10 {
-        text += &format!("(declare-const Y_{class} Real)\n");
-    }
-    for (pixel, value) in data.row(0).iter().enumerate() {
+    let inputs = (0..64).map(|pixel| format!("(declare-const X_{pixel} Real)\n"));
+    let outputs = (0..10).map(|class| format!("(declare-const Y_{class} Real)\n"));
+    let boxes = data.row(0).iter().enumerate().map(|(pixel, value)| {
         let (low, high) = ((value - 0.01).max(0.0), (value + 0.01).min(1.0));
-        text += &format!("(assert (>= X_{pixel} {low}))(assert (<= X_{pixel} {high}))\n");
-    }
+        format!("(assert (>= X_{pixel} {low}))(assert (<= X_{pixel} {high}))\n")
+    });
+    let text: String = inputs.chain(outputs).chain(boxes).collect();
     text + least
 }
 

@@ -36,7 +36,7 @@ pub fn write(graph: &Graph, path: &Path) -> Result<()> {
     save(&bytes, path).map_err(Error::io(path))
 }
 
-/// The bytes of an ONNX file with `graph`, see [`write`]. Weights are 32-bit floats.
+/// The bytes of an ONNX file with `graph`, see [`write()`]. Weights are 32-bit floats.
 ///
 /// Operations that ONNX does not have are written in parts: Gelu, Silu, Mish, windows of a mean
 /// that are dilated, and quantisation to other than 256 steps. The last loses that rounding counts
