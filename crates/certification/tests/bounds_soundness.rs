@@ -255,6 +255,24 @@ fn what_f64_loses_in_a_specification_is_subtracted() {
     }
 }
 
+/// The same sum inside one linear layer, by intervals alone and by all methods.
+#[test]
+fn what_f64_loses_in_a_layer_is_subtracted() {
+    let mut builder = Builder::new("x", vec![3]);
+    let weight = builder.constant(Array::new(vec![3, 1], vec![1.0, 1.0, -1.0]).unwrap());
+    let x = builder.input();
+    let y = builder.push("linear", Op::Linear, vec![x, weight]).unwrap();
+    let graph = builder.finish(y).unwrap();
+    let network = Network::new(&graph).unwrap();
+    let point = vec![2.0_f64.powi(60), 100.0, 2.0_f64.powi(60)];
+    let set = InputSet::sides(point.clone(), point).unwrap();
+    for method in Method::ALL {
+        let bounds = network.node_bounds(&set, method, &Options::default()).unwrap();
+        let (low, high) = (bounds[1].lower[0], bounds[1].upper[0]);
+        assert!(low <= 100.0 && 100.0 <= high && high - low < 1e6, "{method:?}: {low} {high}");
+    }
+}
+
 #[test]
 fn a_network_that_overflows_is_not_certified_and_not_a_number_is_not_a_bound() {
     let mut builder = Builder::new("x", vec![2]);
