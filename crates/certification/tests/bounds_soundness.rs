@@ -8,7 +8,7 @@ mod random;
 
 use common::{Draws, ball, graph, json, models, network, numbers};
 use contains::check;
-use duress_certification::bounds::{InputSet, Method, Network, Options};
+use duress_certification::bounds::{InputSet, Method, Network, Options, Specification};
 use duress_core::{Domain, Norm};
 use duress_graph::{Array, Binary, Builder, Graph, Op, Unary};
 
@@ -198,33 +198,78 @@ fn a_network_that_rounds_differently_is_bounded_in_real_arithmetic() {
     }
 }
 
-/// `(x + 2⁶⁰) − 2⁶⁰` is x in real arithmetic; f64 answers a multiple of 256 or so.
+/// `(x + 2⁶⁰) − 100 − 2⁶⁰` is `x − 100` in real arithmetic; f64 answers a multiple of 128, forward and
+/// backward.
+fn cancelling(relu: bool) -> Graph {
+    let mut builder = Builder::new("x", vec![1]);
+    let large = builder.constant(Array::vector(vec![2.0_f64.powi(60)]));
+    let x = builder.input();
+    let mut y = builder.push("up", Op::Binary(Binary::Add), vec![x, large]).unwrap();
+    if relu {
+        y = builder.push("relu", Op::Unary(Unary::Relu), vec![y]).unwrap();
+    }
+    let shift = builder.constant(Array::vector(vec![100.0]));
+    let y = builder.push("shift", Op::Binary(Binary::Sub), vec![y, shift]).unwrap();
+    let y = builder.push("down", Op::Binary(Binary::Sub), vec![y, large]).unwrap();
+    let zero = builder.constant(Array::vector(vec![0.0]));
+    let y = builder.push("pair", Op::Concat { axis: 0 }, vec![y, zero]).unwrap();
+    builder.finish(y).unwrap()
+}
+
 #[test]
 fn what_f64_loses_is_subtracted() {
-    let mut builder = Builder::new("x", vec![1]);
-    let large = 2.0_f64.powi(60);
-    let x = builder.input();
-    let constant = builder.constant(Array::vector(vec![large]));
-    let y = builder.push("up", Op::Binary(Binary::Add), vec![x, constant]).unwrap();
-    let y = builder.push("relu", Op::Unary(Unary::Relu), vec![y]).unwrap();
-    let y = builder.push("down", Op::Binary(Binary::Sub), vec![y, constant]).unwrap();
-    let y = builder.push("pair", Op::Concat { axis: 0 }, vec![y, y]).unwrap();
-    let scale = builder.constant(Array::vector(vec![1.0, 0.0]));
-    let y = builder.push("first", Op::Binary(Binary::Mul), vec![y, scale]).unwrap();
-    let graph = builder.finish(y).unwrap();
-    let network = Network::new(&graph).unwrap();
-    for value in [-100.0, -1.0, 0.3, 77.0, 200.0] {
+    for (relu, value) in [true, false]
+        .into_iter()
+        .flat_map(|relu| [-100.0, -1.0, 0.3, 77.0, 200.0].map(|value| (relu, value)))
+    {
+        let graph = cancelling(relu);
+        let network = Network::new(&graph).unwrap();
         let set = InputSet::sides(vec![value], vec![value]).unwrap();
+        let exact = value - 100.0;
         for method in Method::ALL {
             let margins = network.margins(&set, 0, method, &Options::default()).unwrap();
-            assert!(margins.lower[1] <= value, "{method:?}: {margins:?} for {value}");
-            assert!(margins.lower[1] > value - 1e6, "{method:?}: {margins:?} for {value}");
-        }
-        for (method, node) in Method::ALL.into_iter().flat_map(|it| [(it, 3), (it, 4)]) {
+            assert!(margins.lower[1] <= exact, "{method:?}: {margins:?} for {value}");
+            assert!(margins.lower[1] > exact - 1e6, "{method:?}: {margins:?} for {value}");
             let bounds = network.node_bounds(&set, method, &Options::default()).unwrap();
-            let (low, high) = (bounds[node].lower[0], bounds[node].upper[0]);
-            assert!(low <= value && value <= high, "{method:?} {node}: {low} {high}");
+            let bounds = &bounds[graph.output()];
+            let (low, high) = (bounds.lower[0], bounds.upper[0]);
+            assert!(low <= exact && exact <= high, "{method:?}: {low} {high} for {value}");
         }
+    }
+}
+
+/// `2⁶⁰ + 100 − 2⁶⁰` of the results themselves.
+#[test]
+fn what_f64_loses_in_a_specification_is_subtracted() {
+    let mut builder = Builder::new("x", vec![3]);
+    let x = builder.input();
+    let y = builder.push("relu", Op::Unary(Unary::Relu), vec![x]).unwrap();
+    let network = Network::new(&builder.finish(y).unwrap()).unwrap();
+    let point = vec![2.0_f64.powi(60), 100.0, 2.0_f64.powi(60)];
+    let set = InputSet::sides(point.clone(), point).unwrap();
+    let specification = Specification::new(3, vec![1.0, 1.0, -1.0], vec![0.0]).unwrap();
+    for method in Method::ALL {
+        let options = Options::default();
+        let bound = network.lower_bounds(&set, &specification, method, &options).unwrap()[0];
+        assert!(bound <= 100.0 && bound > -1e6, "{method:?}: {bound}");
+    }
+}
+
+/// The same sum inside one linear layer, by intervals alone and by all methods.
+#[test]
+fn what_f64_loses_in_a_layer_is_subtracted() {
+    let mut builder = Builder::new("x", vec![3]);
+    let weight = builder.constant(Array::new(vec![3, 1], vec![1.0, 1.0, -1.0]).unwrap());
+    let x = builder.input();
+    let y = builder.push("linear", Op::Linear, vec![x, weight]).unwrap();
+    let graph = builder.finish(y).unwrap();
+    let network = Network::new(&graph).unwrap();
+    let point = vec![2.0_f64.powi(60), 100.0, 2.0_f64.powi(60)];
+    let set = InputSet::sides(point.clone(), point).unwrap();
+    for method in Method::ALL {
+        let bounds = network.node_bounds(&set, method, &Options::default()).unwrap();
+        let (low, high) = (bounds[1].lower[0], bounds[1].upper[0]);
+        assert!(low <= 100.0 && 100.0 <= high && high - low < 1e6, "{method:?}: {low} {high}");
     }
 }
 
