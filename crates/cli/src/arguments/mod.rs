@@ -196,6 +196,8 @@ pub(crate) struct Question {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BoundMethod {
     Ibp,
+    Zonotope,
+    Forward,
     CrownIbp,
     Crown,
     AlphaCrown,
@@ -205,6 +207,8 @@ impl From<BoundMethod> for Method {
     fn from(method: BoundMethod) -> Self {
         match method {
             BoundMethod::Ibp => Method::Ibp,
+            BoundMethod::Zonotope => Method::Zonotope,
+            BoundMethod::Forward => Method::Forward,
             BoundMethod::CrownIbp => Method::CrownIbp,
             BoundMethod::Crown => Method::Crown,
             BoundMethod::AlphaCrown => Method::AlphaCrown,
@@ -230,7 +234,7 @@ pub(crate) struct Bound {
     /// Upper sides of boxes (npy).
     #[arg(long, value_name = "FILE", requires = "lower")]
     pub(crate) upper: Option<PathBuf>,
-    /// From the fastest to the tightest.
+    /// From intervals, the fastest, to optimised linear bounds, the tightest.
     #[arg(long, value_enum, default_value = "crown")]
     pub(crate) method: BoundMethod,
     /// One JSON object a sample: index, label, lower and upper by class, certified, seconds.
