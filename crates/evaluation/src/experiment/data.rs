@@ -66,7 +66,7 @@ impl TryFrom<toml::Table> for DataPlan {
         for key in OWN {
             own.extend(table.remove_entry(key));
         }
-        let fault = |error: toml::de::Error| format!("[data]: {}", one_line(error.message()));
+        let fault = |error: toml::de::Error| format!("[data]: {}", with_own_keys(error.message()));
         let own: Own = own.try_into().map_err(fault)?;
         let source = match (&own.name, &own.path) {
             (Some(name), None) => known(name, &own, &table)?,
@@ -105,11 +105,21 @@ impl TryFrom<toml::Table> for DataPlan {
     }
 }
 
+/// What the parser of the options says of an unknown key, with the keys beside them.
+fn with_own_keys(message: &str) -> String {
+    let own: Vec<String> = OWN.iter().map(|key| format!("`{key}`")).collect();
+    one_line(message).replacen(
+        "expected one of ",
+        &format!("expected one of {}, ", own.join(", ")),
+        1,
+    )
+}
+
 fn known(name: &str, own: &Own, rest: &toml::Table) -> Result<DataSource, String> {
     if let Some(key) = rest.keys().next() {
         return Err(match rest.clone().try_into::<Options>() {
             Ok(_) => format!("[data]: `{key}` is for files: give a `path` instead of the `name`"),
-            Err(error) => format!("[data]: {}", one_line(error.message())),
+            Err(error) => format!("[data]: {}", with_own_keys(error.message())),
         });
     }
     for (key, given) in [
