@@ -59,5 +59,5 @@ fn every_field_of_a_row_is_in_the_readme() {
 #[test]
 fn every_field_of_a_sample_is_in_the_readme() {
     let line = broken(&attack("m", "pgd", 0.1, 30), 3, Norm::L2, 0.1);
-    assert_eq!(documented("## `samples.jsonl`"), fields(&line));
+    assert_eq!(documented("## `measurements.jsonl` and `samples.jsonl`"), fields(&line));
 }
