@@ -3,16 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 mod common;
 
-use common::World;
+use common::{World, pytorch};
 use serde_json::Value;
-
-const NETWORK: &[u8] = include_bytes!("../../../examples/pytorch/digits.onnx");
-const SAMPLES: &[u8] = include_bytes!("../../../examples/pytorch/digits.npz");
 
 fn world() -> World {
     let world = World::new();
-    world.file("net.onnx", NETWORK);
-    world.file("test.npz", SAMPLES);
+    world.file("net.onnx", pytorch("digits.onnx"));
+    world.file("test.npz", pytorch("digits.npz"));
     world
 }
 

@@ -5,19 +5,15 @@ mod common;
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use common::{EXPERIMENT, World};
+use common::{EXPERIMENT, World, pytorch};
 use duress_evaluation::datasets::open::Options;
 use duress_evaluation::datasets::{Input, npy};
 use serde_json::Value;
 
-const NETWORK: &[u8] = include_bytes!("../../../examples/pytorch/digits.onnx");
-const SAMPLES: &[u8] = include_bytes!("../../../examples/pytorch/digits.npz");
-const LOGITS: &[u8] = include_bytes!("../../../examples/pytorch/digits_logits.npy");
-
 fn world() -> World {
     let world = World::new();
-    world.file("my net.onnx", NETWORK);
-    world.file("test.npz", SAMPLES);
+    world.file("my net.onnx", pytorch("digits.onnx"));
+    world.file("test.npz", pytorch("digits.npz"));
     world
 }
 
@@ -36,7 +32,7 @@ fn a_network_of_pytorch_answers_as_pytorch_says() {
     let said = world.words(words).succeeded();
     assert!(said.stdout.contains("[200, 10]"), "{}", said.stdout);
     let got = floats(&std::fs::read(world.path("logits.npy")).unwrap());
-    for (got, expected) in got.iter().zip(floats(LOGITS)) {
+    for (got, expected) in got.iter().zip(floats(&pytorch("digits_logits.npy"))) {
         assert!((got - expected).abs() < 1e-4, "{got} for {expected}");
     }
 }
@@ -120,8 +116,8 @@ fn a_verdict_is_printed_and_the_files_of_other_programs_are_written() {
 #[test]
 fn a_model_card_beside_the_network_says_what_flags_would() {
     let world = World::new();
-    world.file("net.onnx", NETWORK);
-    world.file("test.npz", SAMPLES);
+    world.file("net.onnx", pytorch("digits.onnx"));
+    world.file("test.npz", pytorch("digits.npz"));
     world.file("net.toml", "[data]\nlabel_offset = 0\n[input]\nscale = 0.5\n");
     let words = ["predict", "--model", "net.onnx", "--data", "test.npz", "--out"];
     let said = world.words(words.iter().chain(&["by card.npy"])).succeeded();

@@ -3,10 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 mod common;
 
-use common::World;
-
-const NETWORK: &[u8] = include_bytes!("../../../examples/pytorch/digits.onnx");
-const SAMPLES: &[u8] = include_bytes!("../../../examples/pytorch/digits.npz");
+use common::{World, pytorch};
 
 /// What stands in place of the usual words, what is added, and what the message must say.
 type Case =
@@ -69,10 +66,10 @@ const CASES: &[Case] = &[
 
 fn world() -> World {
     let world = World::new();
-    world.file("net.onnx", NETWORK);
-    world.file("test.npz", SAMPLES);
-    world.file("cut.onnx", &NETWORK[..3000]);
-    world.file("cut.npz", &SAMPLES[..3000]);
+    world.file("net.onnx", pytorch("digits.onnx"));
+    world.file("test.npz", pytorch("digits.npz"));
+    world.file("cut.onnx", &pytorch("digits.onnx")[..3000]);
+    world.file("cut.npz", &pytorch("digits.npz")[..3000]);
     world.file("text.onnx", "this is no network");
     for empty in ["empty.onnx", "empty.npy", "weights.pt"] {
         world.file(empty, "");

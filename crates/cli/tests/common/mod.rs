@@ -41,6 +41,12 @@ estimation_draws = 50
 radii = [0.1]
 "#;
 
+/// A file of `examples/pytorch`: a network, samples and answers that PyTorch made.
+pub(crate) fn pytorch(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/pytorch");
+    fs::read(folder.join(name)).unwrap()
+}
+
 /// What one call of the binary gave.
 pub(crate) struct Said {
     /// Exit code; `None` after a signal.
