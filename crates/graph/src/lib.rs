@@ -12,6 +12,7 @@ mod capture;
 mod classifier;
 mod error;
 mod graph;
+mod interpolation;
 mod lift;
 mod network;
 pub mod onnx;

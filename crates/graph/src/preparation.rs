@@ -6,6 +6,7 @@ use duress_core::{Domain, Layout};
 use serde::{Deserialize, Serialize};
 
 use crate::graph::Builder;
+use crate::interpolation;
 use crate::{Array, Binary, Error, Graph, Op, Operand, Result};
 
 /// Where the channels of a picture stand in the network's input.
@@ -186,7 +187,10 @@ fn resized(builder: &mut Builder, x: Operand, from: [usize; 2], to: [usize; 2]) 
             if axis == 0 {
                 x = builder.push("resize", turn.clone(), vec![x])?;
             }
-            let matrix = builder.constant(bilinear(from[axis], to[axis])?);
+            let sides = [from[axis], to[axis]];
+            // Centres of pixels lie on centres.
+            let place = |at: usize| (at as f64 + 0.5) * sides[0] as f64 / sides[1] as f64 - 0.5;
+            let matrix = builder.constant(interpolation::weights(sides, place)?);
             x = builder.push("resize", Op::Linear, vec![x, matrix])?;
             if axis == 0 {
                 x = builder.push("resize", turn, vec![x])?;
@@ -194,21 +198,6 @@ fn resized(builder: &mut Builder, x: Operand, from: [usize; 2], to: [usize; 2]) 
         }
     }
     Ok(x)
-}
-
-/// How much each of `from` pixels counts in each of `to`, pixel centres aligned.
-fn bilinear(from: usize, to: usize) -> Result<Array> {
-    let mut values = vec![0.0; crate::array::checked(&[from, to])?];
-    let last = from.saturating_sub(1);
-    for at in 0..to {
-        let place = (at as f64 + 0.5) * from as f64 / to as f64 - 0.5;
-        let place = place.clamp(0.0, last as f64);
-        let low = place as usize;
-        let share = place - low as f64;
-        values[low * to + at] += 1.0 - share;
-        values[(low + 1).min(last) * to + at] += share;
-    }
-    Array::new(vec![from, to], values)
 }
 
 #[cfg(test)]

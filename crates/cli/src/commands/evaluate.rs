@@ -10,7 +10,7 @@ use duress_evaluation::{
 };
 use toml::{Table, Value};
 
-use super::measure::{ascending, tables};
+use super::measure::{attacks, named, threat};
 use super::subject::{Kind, Subject, text, token};
 use super::{BadInput, Result, run};
 use crate::arguments::{Evaluate, Question};
@@ -71,34 +71,20 @@ pub(super) fn evaluate(arguments: Evaluate) -> Result<()> {
 
 /// The experiment that the flags describe.
 fn experiment(subject: &Subject, question: &Question, data: &str) -> Result<Table> {
-    let mut attacks: Vec<Value> = Vec::new();
-    for name in &question.suite {
-        attacks.push(Value::Table(Table::from_iter([("name".into(), text(name))])));
-    }
-    if let Some(path) = &question.config {
-        attacks.extend(tables(path, "attack")?);
-    }
+    let mut attacks = attacks(&question.suite, question.config.as_deref())?;
     if attacks.is_empty() {
         let strongest = strongest(subject, question.norm);
         output::remark(&format!(
             "attack: {} (--suite or --config for others)",
             strongest.join(", ")
         ));
-        let named = |name: &&str| Value::Table(Table::from_iter([("name".into(), text(name))]));
-        attacks.extend(strongest.iter().map(named));
+        attacks.extend(strongest.iter().map(|name| named(name)));
     }
     if let Some(budget) = question.budget {
         for attack in attacks.iter_mut().filter_map(Value::as_table_mut) {
             attack.entry("budget").or_insert(Value::Integer(budget as i64));
         }
     }
-    let radii = ascending(question.epsilon.clone());
-    let headline = radii.last().cloned().unwrap_or(Value::Float(0.0));
-    let threat = Table::from_iter([
-        ("norm".into(), text(&question.norm.to_string())),
-        ("epsilons".into(), Value::Array(radii)),
-        ("headline".into(), headline),
-    ]);
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let name: String = subject.name.chars().map(plain).collect();
     Ok(Table::from_iter([
@@ -107,7 +93,7 @@ fn experiment(subject: &Subject, question: &Question, data: &str) -> Result<Tabl
         ("seed".into(), Value::Integer(i64::from(question.seed))),
         ("data".into(), Value::Table(subject.data.clone())),
         ("model".into(), Value::Array(vec![Value::Table(subject.model.clone())])),
-        ("threat".into(), Value::Array(vec![Value::Table(threat)])),
+        ("threat".into(), threat(question.norm, question.epsilon.clone())),
         ("attack".into(), Value::Array(attacks)),
     ]))
 }

@@ -2,7 +2,7 @@
 use std::path::Path;
 
 use duress_evaluation::Error;
-use duress_evaluation::core::Epsilon;
+use duress_evaluation::core::{Epsilon, Norm};
 use toml::{Table, Value};
 
 use super::run::{execute, parse};
@@ -11,34 +11,19 @@ use super::{BadInput, Result};
 use crate::arguments::{Attack, Certify, Subject};
 
 pub(super) fn attack(arguments: Attack) -> Result<()> {
-    let mut attacks: Vec<Value> = Vec::new();
-    for name in &arguments.attacks {
-        attacks.push(Value::Table(Table::from_iter([("name".into(), text(name))])));
-    }
-    if let Some(path) = &arguments.config {
-        attacks.extend(tables(path, "attack")?);
-    }
+    let attacks = attacks(&arguments.attacks, arguments.config.as_deref())?;
     if attacks.is_empty() {
         return Err(BadInput("give --attack NAME or --config FILE".into()).into());
     }
-    let radii = ascending(arguments.epsilon);
-    let headline = radii.last().cloned().unwrap_or(Value::Float(0.0));
-    let threat = Table::from_iter([
-        ("norm".into(), text(&arguments.norm.to_string())),
-        ("epsilons".into(), Value::Array(radii)),
-        ("headline".into(), headline),
-    ]);
-    let more = [
-        ("threat".to_owned(), Value::Array(vec![Value::Table(threat)])),
-        ("attack".to_owned(), Value::Array(attacks)),
-    ];
+    let threat = threat(arguments.norm, arguments.epsilon);
+    let more = [("threat".to_owned(), threat), ("attack".to_owned(), Value::Array(attacks))];
     measure(arguments.subject, "attack", more)
 }
 
 pub(super) fn certify(arguments: Certify) -> Result<()> {
     let mut certifiers = match &arguments.config {
         Some(path) => tables(path, "certify")?,
-        None => vec![Value::Table(Table::from_iter([("name".into(), text("smoothing"))]))],
+        None => vec![named("smoothing")],
     };
     let radii = ascending(arguments.radii);
     for certifier in certifiers.iter_mut().filter_map(Value::as_table_mut) {
@@ -47,8 +32,34 @@ pub(super) fn certify(arguments: Certify) -> Result<()> {
     measure(arguments.subject, "certify", [("certify".to_owned(), Value::Array(certifiers))])
 }
 
+/// The `[[attack]]` tables: attacks by name with their defaults, then those of a file.
+pub(super) fn attacks(names: &[String], config: Option<&Path>) -> Result<Vec<Value>> {
+    let mut attacks: Vec<Value> = names.iter().map(|name| named(name)).collect();
+    if let Some(path) = config {
+        attacks.extend(tables(path, "attack")?);
+    }
+    Ok(attacks)
+}
+
+/// A table with nothing but a name.
+pub(super) fn named(name: &str) -> Value {
+    Value::Table(Table::from_iter([("name".into(), text(name))]))
+}
+
+/// The one `[[threat]]`: the largest radius is that of the verdict.
+pub(super) fn threat(norm: Norm, radii: Vec<Epsilon>) -> Value {
+    let radii = ascending(radii);
+    let headline = radii.last().cloned().unwrap_or(Value::Float(0.0));
+    let threat = Table::from_iter([
+        ("norm".into(), text(&norm.to_string())),
+        ("epsilons".into(), Value::Array(radii)),
+        ("headline".into(), headline),
+    ]);
+    Value::Array(vec![Value::Table(threat)])
+}
+
 /// The radii in ascending order, each once.
-pub(super) fn ascending(mut radii: Vec<Epsilon>) -> Vec<Value> {
+fn ascending(mut radii: Vec<Epsilon>) -> Vec<Value> {
     radii.sort_by(|a, b| a.get().total_cmp(&b.get()));
     radii.dedup();
     radii.into_iter().map(|radius| Value::Float(radius.get())).collect()
@@ -87,7 +98,7 @@ fn measure(
 }
 
 /// The tables `[[kind]]` of a file, which holds nothing else.
-pub(super) fn tables(path: &Path, kind: &str) -> Result<Vec<Value>> {
+fn tables(path: &Path, kind: &str) -> Result<Vec<Value>> {
     let fault = |reason: String| Error::Experiment { path: path.to_owned(), reason };
     let read = std::fs::read_to_string(path);
     let content = read.map_err(|source| Error::Io { path: path.to_owned(), source })?;

@@ -12,6 +12,7 @@ mod subject;
 mod train;
 mod verify;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use duress_evaluation::core::{Passes, device};
@@ -50,6 +51,22 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<()> {
         Command::Certify(arguments) => measure::certify(arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Data(arguments) => data::data(arguments),
+    }
+}
+
+/// Checks that a file can come to lie at `path`, and that its name ends as it must.
+fn file_to_write(path: &Path, ending: Option<&str>) -> Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if path.is_dir() || parent.is_some_and(|parent| !parent.is_dir()) {
+        let reason = format!("{}: give a file in a folder that exists", path.display());
+        return Err(BadInput(reason).into());
+    }
+    match ending {
+        Some(ending) if path.extension().is_none_or(|own| own != ending) => {
+            let reason = format!("--out {}: give a name that ends in .{ending}", path.display());
+            Err(BadInput(reason).into())
+        }
+        _ => Ok(()),
     }
 }
 

@@ -5,22 +5,14 @@ use duress_evaluation::{Predictions, predict as predictions};
 use toml::{Table, Value};
 
 use super::subject::{Subject, text, token};
-use super::{BadInput, Result, run};
+use super::{Result, file_to_write, run};
 use crate::arguments::Predict;
 use crate::output;
 use crate::progress::{Screen, watch_interrupts};
 
 pub(super) fn predict(arguments: Predict) -> Result<()> {
     let out = &arguments.out;
-    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if out.is_dir() || parent.is_some_and(|parent| !parent.is_dir()) {
-        let reason = format!("{}: give a file in a folder that exists", out.display());
-        return Err(BadInput(reason).into());
-    }
-    if out.extension().is_none_or(|kind| kind != "npy") {
-        let reason = format!("--out {}: give a name that ends in .npy", out.display());
-        return Err(BadInput(reason).into());
-    }
+    file_to_write(out, Some("npy"))?;
     let mut subject = Subject::new(&arguments.model, &arguments.service, &arguments.samples)?;
     for note in &subject.notes {
         output::remark(note);

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use duress_evaluation::models::atomic;
 use duress_evaluation::{Experiment, train_model};
 
-use super::{BadInput, Result};
+use super::{Result, file_to_write};
 use crate::arguments::Train;
 use crate::output;
 use crate::progress::{Screen, watch_interrupts};
@@ -14,11 +14,7 @@ use crate::progress::{Screen, watch_interrupts};
 pub(super) fn train(arguments: Train) -> Result<()> {
     let experiment = Experiment::load(&arguments.experiment)?;
     let out = &arguments.out;
-    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if out.is_dir() || parent.is_some_and(|parent| !parent.is_dir()) {
-        let reason = format!("{}: give a file in a folder that exists", out.display());
-        return Err(BadInput(reason).into());
-    }
+    file_to_write(out, None)?;
     let passes = super::passes(&arguments.place)?;
     watch_interrupts()?;
     let screen = Screen::bare();

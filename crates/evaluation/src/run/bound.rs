@@ -69,10 +69,7 @@ pub fn bound(
 ) -> Result<()> {
     let data = Data::load(experiment, context)?;
     let runner = Runner { experiment, context, data };
-    let Some(plan) = experiment.models.first() else {
-        let reason = "a [[model]] is needed".into();
-        return Err(Error::Experiment { path: experiment.name.clone().into(), reason });
-    };
+    let plan = runner.first()?;
     let (graph, classifier) = runner.graph(plan)?;
     let network = Network::new(&graph)?;
     let domain = runner.limits();

@@ -32,7 +32,7 @@ pub(crate) use lines::write_whole;
 pub use predict::{Predictions, predict};
 pub(crate) use transfer::{Adversarial, CLEAN};
 
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, ModelPlan};
 use crate::row::{Measured, Row, SCHEMA};
 use crate::{Check, Result, self_checks};
 use build::Built;
@@ -172,6 +172,15 @@ impl Cost {
 }
 
 impl Runner<'_> {
+    /// The first model.
+    fn first(&self) -> Result<&ModelPlan> {
+        let name = &self.experiment.name;
+        self.experiment.models.first().ok_or_else(|| crate::Error::Experiment {
+            path: name.into(),
+            reason: "a [[model]] is needed".into(),
+        })
+    }
+
     /// What must be the same for a run to go on in a folder.
     fn identity(&self) -> journal::Identity {
         journal::Identity {

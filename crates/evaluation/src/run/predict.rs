@@ -4,8 +4,8 @@ use duress_core::{Oracle, host};
 use super::build::BATCH;
 use super::data::Data;
 use super::{Context, Runner};
+use crate::Result;
 use crate::experiment::Experiment;
-use crate::{Error, Result};
 
 /// Answers of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,10 +28,7 @@ pub enum Predictions {
 pub fn predict(experiment: &Experiment, context: &Context<'_>) -> Result<Predictions> {
     let data = Data::load(experiment, context)?;
     let runner = Runner { experiment, context, data };
-    let Some(plan) = experiment.models.first() else {
-        let reason = "a [[model]] is needed".into();
-        return Err(Error::Experiment { path: experiment.name.clone().into(), reason });
-    };
+    let plan = runner.first()?;
     let built = runner.assemble(plan, &[])?;
     let (test, passes) = (&runner.data.test, context.passes);
     context.observer.begin(&format!("{}: predictions", plan.name), test.len() as u64);

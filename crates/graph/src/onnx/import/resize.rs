@@ -2,7 +2,7 @@
 use super::Handler;
 use super::call::Call;
 use crate::lift::{Imported, Importer, Value, normal, one, refuse};
-use crate::{Array, Op};
+use crate::{Array, Op, interpolation};
 
 pub(super) const OPERATORS: &[(&str, Handler)] = &[("Resize", resize), ("Upsample", upsample)];
 
@@ -126,7 +126,9 @@ impl Importer {
                         .collect::<Imported<_>>()?;
                     self.apply(call, Op::Gather { axis, indices }, &x, Vec::new())?
                 }
-                "linear" => self.interpolated(call, &x, axis, &weights(sides, place)?)?,
+                "linear" => {
+                    self.interpolated(call, &x, axis, &interpolation::weights(sides, place)?)?
+                }
                 other => return refuse(format!("attribute `mode` is {other}")),
             };
         }
@@ -163,18 +165,4 @@ fn rounded(mode: &str, place: f64) -> Imported<f64> {
         "round_prefer_ceil" => (place + 0.5).floor(),
         other => return refuse(format!("attribute `nearest_mode` is {other}")),
     })
-}
-
-/// How much each input pixel counts in each output pixel, `[from, to]`.
-fn weights([from, to]: [usize; 2], place: impl Fn(usize) -> f64) -> Imported<Array> {
-    let mut values = vec![0.0; crate::array::checked(&[from, to])?];
-    let last = from - 1;
-    for at in 0..to {
-        let place = place(at).clamp(0.0, last as f64);
-        let low = (place.floor() as usize).min(last);
-        let share = place - low as f64;
-        values[low * to + at] += 1.0 - share;
-        values[(low + 1).min(last) * to + at] += share;
-    }
-    Ok(Array::new(vec![from, to], values)?)
 }
