@@ -235,6 +235,37 @@ fn a_program_is_attacked_by_its_scores_and_by_its_labels_only_within_the_budget(
     assert!(spent.contains_key(&false), "{spent:?}");
 }
 
+/// Taken for logits, probabilities are squeezed into an interval of length 1: scores would be read
+/// wrongly and nobody would notice.
+#[test]
+fn a_service_whose_probabilities_are_taken_for_logits_is_told_of() {
+    if !python() {
+        return;
+    }
+    let world = world();
+    let shares = "    scores = [(s + 1) / (sum(scores[i // 4 * 4:][:4]) + 4) for i, s in enumerate(scores)]\n    text = \"{'descr'";
+    world.file("model.py", PROGRAM.replacen("    text = \"{'descr'", shares, 1));
+    world.file("inputs.npy", npy_of(&world, 24));
+    let program = "cmd:python3 model.py";
+    let words = ["predict", "--model", program, "--data", "inputs.npy", "--out", "scores.npy"];
+    world.words(words).succeeded();
+    let scores = floats(&std::fs::read(world.path("scores.npy")).unwrap());
+    let best = |four: &[f32]| (0..4).max_by(|&a, &b| four[a].total_cmp(&four[b])).unwrap() as i64;
+    let labels: Vec<i64> = scores.chunks(4).map(best).collect();
+    world.file("labels.npy", npy::encode(&[24], &labels).unwrap());
+    let evaluate =
+        "--data inputs.npy --labels labels.npy --norm linf --epsilon 0.1 --budget 5 --out";
+    let run = |out: &str, more: &[&str]| {
+        let words = ["evaluate", "--model", program].into_iter();
+        world.words(words.chain(evaluate.split(' ')).chain([out]).chain(more.iter().copied()))
+    };
+    let told = "are probabilities";
+    let said = run("as logits", &[]).succeeded();
+    assert!(said.stderr.contains(told), "{}", said.stderr);
+    let said = run("as they are", &["--answers", "probabilities"]).succeeded();
+    assert!(!said.stderr.contains(told), "{}", said.stderr);
+}
+
 /// The first inputs of the samples as one array.
 fn npy_of(world: &World, count: usize) -> Vec<u8> {
     let path = world.path("test.npz");

@@ -29,7 +29,8 @@ pub(super) fn findings(subject: &Subject<'_>) -> Option<Finding> {
                 rows().len()
             ),
             "attacks need the logits before it: the gradients of saturated probabilities vanish and \
-             the model seems robust; leave the softmax out, or take the logarithm",
+             the model seems robust; leave the softmax out, or take the logarithm (of a service: say that it answers with \
+             probabilities)",
         )
     })
 }

@@ -97,12 +97,17 @@ impl Runner<'_> {
         let mut cost = Cost::begin();
         let test = &self.data.test;
         let passes = self.context.passes;
+        let mut logits = Vec::new();
         for batch in test.batches(BATCH) {
             let rows = batch.rows(passes.device());
-            built.predicted.extend(built.subject.classes_of(passes, rows)?);
+            let (classes, answers) = built.subject.answers(passes, rows)?;
+            if built.predicted.len() < foreign::LOOKED_AT {
+                logits.extend(answers.unwrap_or_default());
+            }
+            built.predicted.extend(classes);
         }
         cost.forwards = test.len() as u64;
-        self.look(plan, &built.subject, &built.predicted)?;
+        self.look(plan, &built, &logits)?;
         let key = format!("{}/clean", built.name);
         if let Some(row) = journal.row(&key) {
             if row.model_digest == built.digest {

@@ -7,15 +7,15 @@ use duress_graph::{Onnx, Order, Preparation, onnx};
 use duress_models::{Architecture, Card, KeyMap, Model, Normalization};
 use duress_remote::{CommandEndpoint, HttpEndpoint, OutputKind, Remote, RemoteError, Settings};
 
-use super::Runner;
 use super::build::{BATCH, digest};
 use super::subject::Subject;
+use super::{Built, Runner};
 use crate::experiment::{EndpointPlan, ModelPlan, Source};
 use crate::plausible::{self, Alternative, Severity, examine};
 use crate::{Error, Result};
 
 /// Samples that are looked at before a foreign model is attacked.
-const LOOKED_AT: usize = 1000;
+pub(super) const LOOKED_AT: usize = 1000;
 
 impl Runner<'_> {
     /// A network of a file for the experiment's data.
@@ -121,16 +121,12 @@ impl Runner<'_> {
         Ok((remote, digest(&[&address, &about])))
     }
 
-    /// Looks whether model and data fit before the model is attacked, and says what is odd.
+    /// Looks at the predictions and the first `logits` (none of a service that gives labels):
+    /// whether model and data fit before the model is attacked, and says what is odd.
     ///
     /// # Errors
     /// [`Error::Implausible`] where an attack would measure nonsense.
-    pub(super) fn look(
-        &self,
-        plan: &ModelPlan,
-        subject: &Subject,
-        predicted: &[usize],
-    ) -> Result<()> {
+    pub(super) fn look(&self, plan: &ModelPlan, built: &Built, logits: &[f32]) -> Result<()> {
         let foreign = matches!(
             plan.source,
             Source::Onnx { .. } | Source::Remote { .. } | Source::Weights { .. }
@@ -140,10 +136,11 @@ impl Runner<'_> {
         }
         let passes = self.context.passes;
         let data = self.data.test.take(LOOKED_AT);
-        let classes = subject.with_oracle(passes, |oracle| oracle.labels().classes());
+        let classes = built.with_oracle(passes, |oracle| oracle.labels().classes());
         self.has_classes(&plan.name, classes)?;
-        let predicted = &predicted[..data.len()];
-        let seen = plausible::Subject { data: &data, predicted, classes, logits: None };
+        let predicted = &built.predicted[..data.len()];
+        let logits = logits.get(..data.len() * classes);
+        let seen = plausible::Subject { data: &data, predicted, classes, logits };
         let alternatives = match &plan.source {
             Source::Onnx { path, preparation, ends } => self.alternatives(path, preparation, ends),
             _ => Vec::new(),

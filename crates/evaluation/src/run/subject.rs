@@ -3,8 +3,7 @@ use std::sync::{Arc, OnceLock};
 
 use burn::prelude::*;
 use duress_core::{
-    Classifier, Cut, LabelOracle, Oracle, Passes, ScoreOracle, Surrogate, WhiteBox, host,
-    predictions,
+    Classifier, Cut, LabelOracle, Oracle, Passes, ScoreOracle, Surrogate, WhiteBox, arg_max, host,
 };
 
 use crate::Result;
@@ -57,16 +56,22 @@ impl Subject {
 
     /// The class of each row.
     pub(super) fn classes_of(&self, passes: &Passes, rows: Tensor<2>) -> Result<Vec<usize>> {
-        match self {
-            Subject::Local { classifier, .. } => {
-                let logits = passes.logits(classifier.as_ref(), rows)?;
-                Ok(predictions(logits)?.into_iter().map(|(class, _)| class).collect())
-            }
-            Subject::Scores(oracle) => {
-                let logits = oracle.logits(rows)?;
-                Ok(predictions(logits)?.into_iter().map(|(class, _)| class).collect())
-            }
-            Subject::Labels(oracle) => Ok(host::labels(oracle.labels(rows)?)?),
-        }
+        Ok(self.answers(passes, rows)?.0)
+    }
+
+    /// The class of each row, and its logits `[N, K]` where there are any.
+    pub(super) fn answers(
+        &self,
+        passes: &Passes,
+        rows: Tensor<2>,
+    ) -> Result<(Vec<usize>, Option<Vec<f32>>)> {
+        let logits = match self {
+            Subject::Local { classifier, .. } => passes.logits(classifier.as_ref(), rows)?,
+            Subject::Scores(oracle) => oracle.logits(rows)?,
+            Subject::Labels(oracle) => return Ok((host::labels(oracle.labels(rows)?)?, None)),
+        };
+        let classes = logits.dims()[1].max(1);
+        let logits = host::floats(logits)?;
+        Ok((logits.chunks_exact(classes).map(arg_max).collect(), Some(logits)))
     }
 }
