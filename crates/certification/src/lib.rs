@@ -6,10 +6,11 @@
 //! file formats of the verification competition.
 //!
 //! [`bounds`] are sound bounds on what a network can answer on a set of inputs; [`verify`] settles
-//! properties with them.
+//! properties with them; [`proof`] makes certificates of both.
 pub mod bounds;
 pub mod partition;
 pub mod patch;
+pub mod proof;
 pub mod smoothing;
 mod table;
 pub mod trees;
@@ -17,9 +18,10 @@ pub mod verify;
 pub mod vnnlib;
 mod votes;
 
+pub use proof::Prover;
 pub use smoothing::{
     Ablation, AdaptiveSmoothing, L1Smoothing, Smoothing, TopKSmoothing, certified_radius,
     probability_lower_bound,
 };
-pub use table::{CERTIFIERS, Certificate, Certifier, Entry, find};
+pub use table::{CERTIFIERS, Certificate, Certification, Certifier, Entry, find};
 pub use votes::Votes;

@@ -1,8 +1,10 @@
 //! The table of certifiers, and what all of them answer.
 use burn::prelude::*;
 use duress_core::{Classifier, Norm, Passes, Progress, Result, Seed};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::proof::{self, Prover};
 use crate::smoothing::{ablation, adaptive, gaussian, l1, top_k};
 
 /// What a certifier says about one sample.
@@ -47,6 +49,44 @@ pub trait Certifier: std::fmt::Debug + Send + Sync {
     ) -> Result<Certificate>;
 }
 
+/// A certifier with its hyperparameters, by what it needs of a model.
+#[derive(Debug)]
+pub enum Certification {
+    /// It asks a classifier, and its statement may fail with a small probability.
+    Sampled(Box<dyn Certifier>),
+    /// It needs the operations of a network, and its statement is a proof.
+    Proved(Box<dyn Prover>),
+}
+
+impl Certification {
+    /// The norm of the certified ball, in units of the raw input.
+    #[must_use]
+    pub fn norm(&self) -> Norm {
+        match self {
+            Certification::Sampled(certifier) => certifier.norm(),
+            Certification::Proved(prover) => prover.norm(),
+        }
+    }
+
+    /// Checks the hyperparameters.
+    ///
+    /// # Errors
+    /// As [`Certifier::check`] and [`Prover::check`].
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Certification::Sampled(certifier) => certifier.check(),
+            Certification::Proved(prover) => prover.check(),
+        }
+    }
+}
+
+/// The certifier `C` of a table of hyperparameters.
+pub(crate) fn sampled<C: Certifier + DeserializeOwned + 'static>(
+    table: toml::Table,
+) -> Result<Certification, toml::de::Error> {
+    Ok(Certification::Sampled(Box::new(table.try_into::<C>()?)))
+}
+
 /// What the command line and the experiments know of a certifier.
 #[derive(Debug)]
 pub struct Entry {
@@ -56,17 +96,29 @@ pub struct Entry {
     pub summary: &'static str,
     /// Where it is defined.
     pub reference: &'static str,
-    /// The norm of its balls.
+    /// The norm of its balls at the defaults.
     pub norm: Norm,
     /// Its hyperparameters at their defaults.
     pub defaults: fn() -> toml::Table,
     /// Reads its hyperparameters; missing keys take their defaults, unknown keys are errors.
-    pub parse: fn(toml::Table) -> Result<Box<dyn Certifier>, toml::de::Error>,
+    pub parse: fn(toml::Table) -> Result<Certification, toml::de::Error>,
 }
 
 /// Every certifier, in alphabetical order.
-pub const CERTIFIERS: &[Entry] =
-    &[ablation::ENTRY, gaussian::ENTRY, adaptive::ENTRY, l1::ENTRY, top_k::ENTRY];
+pub const CERTIFIERS: &[Entry] = &[
+    ablation::ENTRY,
+    proof::ALPHA_CROWN,
+    proof::CROWN,
+    proof::CROWN_IBP,
+    proof::FORWARD,
+    proof::IBP,
+    gaussian::ENTRY,
+    adaptive::ENTRY,
+    l1::ENTRY,
+    top_k::ENTRY,
+    proof::VERIFY,
+    proof::ZONOTOPE,
+];
 
 /// The entry called `name`.
 #[must_use]
@@ -84,7 +136,11 @@ mod tests {
         for entry in CERTIFIERS {
             let certifier = (entry.parse)((entry.defaults)()).unwrap();
             certifier.check().unwrap();
-            assert_eq!((certifier.name(), certifier.norm()), (entry.name, entry.norm));
+            let name = match &certifier {
+                Certification::Sampled(certifier) => certifier.name(),
+                Certification::Proved(prover) => prover.name(),
+            };
+            assert_eq!((name, certifier.norm()), (entry.name, entry.norm));
             assert!(!(entry.defaults)().is_empty(), "{}", entry.name);
             assert!((entry.parse)(toml::from_str("sigmoid = 1").unwrap()).is_err());
         }

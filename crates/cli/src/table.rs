@@ -1,5 +1,8 @@
 //! The comparison of a run on the screen: one line a model, or one block where lines are too long.
-use duress_evaluation::{Column, Comparison, Experiment, percent, short};
+use duress_evaluation::certification::Certification;
+use duress_evaluation::{
+    CertifierPlan, Column, Comparison, Experiment, certified_by, percent, short,
+};
 
 /// The columns of an experiment.
 pub(crate) struct Table {
@@ -22,9 +25,12 @@ impl Table {
     pub(crate) fn new(experiment: &Experiment, terminal: Option<usize>) -> Self {
         let threats = experiment.threats.iter();
         let mut certified = Vec::new();
-        for plan in &experiment.certifiers {
+        // Proofs stand in lines of their own, below the table.
+        let sampled = |plan: &&CertifierPlan| matches!(plan.certifier, Certification::Sampled(_));
+        for plan in experiment.certifiers.iter().filter(sampled) {
             for radius in &plan.radii {
-                let title = format!("{} {}", plan.certifier.norm(), short(radius.get()));
+                let place = format!("{} {}", plan.certifier.norm(), short(radius.get()));
+                let title = certified_by(&place, plan.name);
                 if !certified.contains(&title) {
                     certified.push(title);
                 }
@@ -120,7 +126,7 @@ mod tests {
             model: "standard".into(),
             defense: "none".into(),
             clean: of(1000),
-            robust: vec![Column { norm: Norm::Linf, radius: 0.1, accuracy: of(500) }],
+            robust: vec![Column { norm: Norm::Linf, radius: 0.1, by: None, accuracy: of(500) }],
             certified: Vec::new(),
             training_seconds: 12.34,
             attack_seconds: 0.0,

@@ -136,7 +136,7 @@ fn a_run_prints_its_table_and_leaves_rows_samples_pictures_and_a_report() {
     assert_eq!(lines(&world.read("run/samples.jsonl")), worst);
     assert!(world.read("run/report.html").contains("A small experiment"));
     let pictures = files(&world, "pictures");
-    for name in ["robust-accuracy-linf.svg", "transfer-l2.png", "certified-accuracy.svg"] {
+    for name in ["robust-accuracy-linf.svg", "transfer-l2.png", "certified-accuracy-l2.svg"] {
         assert!(pictures.contains_key(name), "{name}: {:?}", pictures.keys());
     }
     assert!(pictures.keys().any(|name| name.starts_with("examples-plain")));

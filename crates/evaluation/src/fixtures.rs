@@ -49,6 +49,7 @@ pub(crate) fn attack(model: &str, name: &str, epsilon: f64, left: u64) -> Row {
         budget: None,
         surrogate: None,
         stages: Vec::new(),
+        proved: 0,
         clean_correct: 90,
         robust_correct: left,
         adversarial_loss: Some(1.0),
@@ -98,6 +99,14 @@ pub(crate) fn certified(model: &str, norm: Norm, failure_probability: f64) -> Ro
     row(model, &format!("proof/{norm}"), measured)
 }
 
+/// Wrong, broken, proved and open samples at Linf `epsilon`.
+pub(crate) fn two_sided(model: &str, epsilon: f64, counts: [u64; 4]) -> Row {
+    let [wrong, broken, proved, open] = counts;
+    let (certifier, norm) = ("proof".to_owned(), Norm::Linf);
+    let measured = Measured::TwoSided { certifier, norm, epsilon, wrong, broken, proved, open };
+    row(model, &format!("two-sided/proof/linf/{epsilon}"), measured)
+}
+
 /// A line of `row`'s samples, correct and not broken.
 pub(crate) fn sample(row: &Row, index: u64, norm: Norm, epsilon: f64) -> SampleRow {
     SampleRow {
@@ -118,6 +127,7 @@ pub(crate) fn sample(row: &Row, index: u64, norm: Norm, epsilon: f64) -> SampleR
         adversarial_confidence: None,
         queries: 1,
         gradients: 0,
+        certified: None,
     }
 }
 

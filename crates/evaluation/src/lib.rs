@@ -19,7 +19,10 @@ pub use experiment::{
     AttackPlan, CertifierPlan, DataPlan, DataSource, EndpointPlan, Experiment, Files, ModelPlan,
     Source, ThreatPlan,
 };
-pub use page::{Column, Comparison, comparison, percent, short, write_report};
+pub use page::{
+    Certified, Column, Comparison, certified, certified_by, comparison, percent, short,
+    write_report,
+};
 pub use row::{Measured, Row, SCHEMA, SampleRow};
 pub use run::{
     Around, Bounded, Context, Identity, Journal, Observer, Predictions, Summary, bound, predict,

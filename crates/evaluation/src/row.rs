@@ -90,6 +90,9 @@ pub enum Measured {
         /// What each member of a suite was given and broke, in their order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         stages: Vec<Stage>,
+        /// Samples that were not attacked because they are proved in the ball.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        proved: u64,
         /// Samples classified correctly without an adversary.
         clean_correct: u64,
         /// Of these, the samples the attack did not break.
@@ -137,6 +140,23 @@ pub enum Measured {
         /// Probability that a certificate is wrong, for each sample.
         failure_probability: f64,
     },
+    /// Attacks and proofs together: each sample is in one of four counts.
+    TwoSided {
+        /// The certifier that proves.
+        certifier: String,
+        /// Norm of the ball.
+        norm: Norm,
+        /// Its radius.
+        epsilon: f64,
+        /// Samples classified wrongly without an adversary.
+        wrong: u64,
+        /// Samples that an attack or the certifier broke at this radius or a smaller one.
+        broken: u64,
+        /// Samples that are proved at this radius or a larger one.
+        proved: u64,
+        /// Samples that are neither broken nor proved.
+        open: u64,
+    },
     /// Adversarial examples of this row's model, handed to another model.
     Transfer {
         /// The other model.
@@ -152,6 +172,11 @@ pub enum Measured {
         /// Of these, the samples whose adversarial example the other model gets wrong.
         fooled: u64,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// One line of `measurements.jsonl`; those of worst cases stand in `samples.jsonl` too.
@@ -191,4 +216,8 @@ pub struct SampleRow {
     pub queries: u64,
     /// Gradients taken of it.
     pub gradients: u64,
+    /// In `samples.jsonl`, the largest radius at which it is proved in the norm, 0 where none is;
+    /// missing where nothing was to be proved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certified: Option<f64>,
 }

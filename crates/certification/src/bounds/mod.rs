@@ -130,7 +130,7 @@ impl Default for Options {
 }
 
 impl Options {
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         for (field, value, most) in
             [("step_size", self.step_size, f64::MAX), ("decay", self.decay, 1.0)]
         {

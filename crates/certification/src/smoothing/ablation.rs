@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::protocol::Protocol;
 use super::sampling::Sampler;
-use crate::table::{Certificate, Certifier, Entry};
+use crate::table::{Certificate, Certifier, Entry, sampled};
 
 /// The classifier `g(x) = argmax_c P(f(x kept on S) = c)`, `S` a uniform set of `keep` positions.
 ///
@@ -122,7 +122,7 @@ pub(crate) const ENTRY: Entry = Entry {
     reference: "arXiv:1911.09272",
     norm: Norm::L0,
     defaults: || toml::Table::try_from(Ablation::default()).unwrap_or_default(),
-    parse: |table| Ok(Box::new(table.try_into::<Ablation>()?)),
+    parse: sampled::<Ablation>,
 };
 
 impl Certifier for Ablation {

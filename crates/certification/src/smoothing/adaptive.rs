@@ -8,7 +8,7 @@ use super::gaussian::add_gaussian;
 use super::protocol::Protocol;
 use super::sampling::{Sampler, most_frequent};
 use super::sequential::{Looks, SequentialBound};
-use crate::table::{Certificate, Certifier, Entry};
+use crate::table::{Certificate, Certifier, Entry, sampled};
 
 /// The classifier of [`super::Smoothing`], certified at one radius with as few draws as it takes.
 ///
@@ -69,7 +69,7 @@ pub(crate) const ENTRY: Entry = Entry {
     reference: "arXiv:2406.17830",
     norm: Norm::L2,
     defaults: || toml::Table::try_from(AdaptiveSmoothing::default()).unwrap_or_default(),
-    parse: |table| Ok(Box::new(table.try_into::<AdaptiveSmoothing>()?)),
+    parse: sampled::<AdaptiveSmoothing>,
 };
 
 impl Certifier for AdaptiveSmoothing {

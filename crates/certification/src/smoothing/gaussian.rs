@@ -13,7 +13,7 @@ use statrs::function::beta::beta_reg;
 use super::gaussian_radius;
 use super::protocol::Protocol;
 use super::sampling::{Sampler, most_frequent, runner_up};
-use crate::table::{Certificate, Certifier, Entry};
+use crate::table::{Certificate, Certifier, Entry, sampled};
 
 /// The smoothed classifier `g(x) = argmax_c P(f(x + N(0, σ²I)) = c)`.
 ///
@@ -112,7 +112,7 @@ pub(crate) const ENTRY: Entry = Entry {
     reference: "arXiv:1902.02918",
     norm: Norm::L2,
     defaults: || toml::Table::try_from(Smoothing::default()).unwrap_or_default(),
-    parse: |table| Ok(Box::new(table.try_into::<Smoothing>()?)),
+    parse: sampled::<Smoothing>,
 };
 
 impl Certifier for Smoothing {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::protocol::Protocol;
 use super::sampling::Sampler;
-use crate::table::{Certificate, Certifier, Entry};
+use crate::table::{Certificate, Certifier, Entry, sampled};
 
 /// Noise whose density falls off by the L1 norm, or does not fall at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,7 +138,7 @@ pub(crate) const ENTRY: Entry = Entry {
     reference: "arXiv:2002.08118",
     norm: Norm::L1,
     defaults: || toml::Table::try_from(L1Smoothing::default()).unwrap_or_default(),
-    parse: |table| Ok(Box::new(table.try_into::<L1Smoothing>()?)),
+    parse: sampled::<L1Smoothing>,
 };
 
 impl Certifier for L1Smoothing {

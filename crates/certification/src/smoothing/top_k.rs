@@ -12,7 +12,7 @@ use super::gaussian::add_gaussian;
 use super::protocol::Protocol;
 use super::sampling::{Sampler, most_frequent};
 use super::{probability_lower_bound, probability_upper_bound};
-use crate::table::{Certificate, Certifier, Entry};
+use crate::table::{Certificate, Certifier, Entry, sampled};
 
 /// Certifies that a class stays among the `top` most likely ones of the smoothed classifier.
 ///
@@ -161,7 +161,7 @@ pub(crate) const ENTRY: Entry = Entry {
     reference: "arXiv:1912.09899",
     norm: Norm::L2,
     defaults: || toml::Table::try_from(TopKSmoothing::default()).unwrap_or_default(),
-    parse: |table| Ok(Box::new(table.try_into::<TopKSmoothing>()?)),
+    parse: sampled::<TopKSmoothing>,
 };
 
 impl Certifier for TopKSmoothing {

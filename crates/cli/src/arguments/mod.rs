@@ -181,6 +181,19 @@ pub(crate) struct Question {
     /// Most queries of each attack on each sample.
     #[arg(long, value_name = "QUERIES")]
     pub(crate) budget: Option<u64>,
+    /// Also certify, with a certifier of `duress list certifiers` at its default hyperparameters:
+    /// the lower bound beside the attacks' upper one.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) certify: Vec<String>,
+    /// File of `[[certify]]` tables with hyperparameters.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certify_config: Option<PathBuf>,
+    /// Certify only the first so many samples.
+    #[arg(long, value_name = "SAMPLES", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) certify_samples: Option<u32>,
+    /// Do not attack what is proved.
+    #[arg(long)]
+    pub(crate) skip_certified: bool,
     /// Exit with 1 if the robust accuracy at the largest radius is under this share.
     #[arg(long, value_name = "SHARE")]
     pub(crate) fail_under: Option<f64>,
@@ -316,7 +329,11 @@ pub(crate) struct Certify {
     /// Radii of the table such as 0.25,0.5: in the norm of the certifier and units of the raw input.
     #[arg(long, required = true, value_delimiter = ',')]
     pub(crate) radii: Vec<Epsilon>,
-    /// File of `[[certify]]` tables with hyperparameters; smoothing at its defaults if missing.
+    /// Certifier with its default hyperparameters, once or more: `duress list certifiers`;
+    /// smoothing if none is given.
+    #[arg(long = "certifier", value_name = "NAME")]
+    pub(crate) certifiers: Vec<String>,
+    /// File of `[[certify]]` tables with hyperparameters.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]

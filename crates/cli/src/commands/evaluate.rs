@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use duress_evaluation::certification::{CERTIFIERS, find};
 use duress_evaluation::core::Norm;
 use duress_evaluation::metrics::Proportion;
 use duress_evaluation::{
@@ -85,9 +86,10 @@ fn experiment(subject: &Subject, question: &Question, data: &str) -> Result<Tabl
             attack.entry("budget").or_insert(Value::Integer(budget as i64));
         }
     }
+    let certifiers = certifiers(question)?;
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let name: String = subject.name.chars().map(plain).collect();
-    Ok(Table::from_iter([
+    let mut experiment = Table::from_iter([
         ("name".into(), text(&format!("evaluate-{name}"))),
         ("title".into(), text(&format!("{} on {data}", subject.name))),
         ("seed".into(), Value::Integer(i64::from(question.seed))),
@@ -95,7 +97,46 @@ fn experiment(subject: &Subject, question: &Question, data: &str) -> Result<Tabl
         ("model".into(), Value::Array(vec![Value::Table(subject.model.clone())])),
         ("threat".into(), threat(question.norm, question.epsilon.clone())),
         ("attack".into(), Value::Array(attacks)),
-    ]))
+    ]);
+    if !certifiers.is_empty() {
+        experiment.insert("certify".into(), Value::Array(certifiers));
+    }
+    if question.skip_certified {
+        experiment.insert("skip_certified".into(), Value::Boolean(true));
+    }
+    Ok(experiment)
+}
+
+/// The `[[certify]]` tables: their balls are those of the threat.
+fn certifiers(question: &Question) -> Result<Vec<Value>> {
+    let norm = question.norm;
+    let Question { certify, certify_config, epsilon, certify_samples, .. } = question;
+    let mut tables = super::measure::certifiers(certify, certify_config.as_deref(), epsilon)?;
+    for table in tables.iter_mut().filter_map(Value::as_table_mut) {
+        let name = table.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if let Some(samples) = certify_samples {
+            table.entry("samples").or_insert(Value::Integer(i64::from(*samples)));
+        }
+        // An unknown name is refused where experiments are read.
+        let Some(entry) = find(&name) else { continue };
+        if (entry.defaults)().contains_key("norm") {
+            table.entry("norm").or_insert(text(&norm.to_string()));
+        } else if entry.norm != norm {
+            let other: Vec<&str> = CERTIFIERS
+                .iter()
+                .filter(|other| other.norm == norm || (other.defaults)().contains_key("norm"))
+                .map(|other| other.name)
+                .collect();
+            return Err(BadInput(format!(
+                "--certify {name} certifies {} balls and the threat is {norm}; for {norm} there \
+                 are: {}",
+                entry.norm,
+                other.join(", ")
+            ))
+            .into());
+        }
+    }
+    Ok(tables)
 }
 
 /// The strongest attacks for what the model answers.
@@ -131,6 +172,22 @@ fn verdict(summary: &Summary) -> Result<()> {
                     short(*epsilon)
                 ))?;
                 output::line(&format!("broken   {}", shares(broken_by, row.samples)))?;
+            }
+            Measured::Certified { certifier, norm, radii, certified_correct, .. } => {
+                for (radius, count) in radii.iter().zip(certified_correct) {
+                    let accuracy = percent(Proportion::new(*count, row.samples)?);
+                    let (samples, radius) = (row.samples, short(*radius));
+                    output::line(&format!(
+                        "proved   {accuracy}  {norm} {radius} by {certifier}, of {samples} samples"
+                    ))?;
+                }
+            }
+            Measured::TwoSided { certifier, norm, epsilon, open, .. } => {
+                let gap = percent(Proportion::new(*open, row.samples)?);
+                let radius = short(*epsilon);
+                output::line(&format!(
+                    "open     {gap}  {norm} {radius}: neither broken nor proved by {certifier}"
+                ))?;
             }
             _ => {}
         }

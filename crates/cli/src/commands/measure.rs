@@ -21,13 +21,10 @@ pub(super) fn attack(arguments: Attack) -> Result<()> {
 }
 
 pub(super) fn certify(arguments: Certify) -> Result<()> {
-    let mut certifiers = match &arguments.config {
-        Some(path) => tables(path, "certify")?,
-        None => vec![named("smoothing")],
-    };
-    let radii = ascending(arguments.radii);
-    for certifier in certifiers.iter_mut().filter_map(Value::as_table_mut) {
-        certifier.insert("radii".into(), Value::Array(radii.clone()));
+    let (names, radii) = (&arguments.certifiers, &arguments.radii);
+    let mut certifiers = certifiers(names, arguments.config.as_deref(), radii)?;
+    if certifiers.is_empty() {
+        certifiers = self::certifiers(&["smoothing".to_owned()], None, radii)?;
     }
     measure(arguments.subject, "certify", [("certify".to_owned(), Value::Array(certifiers))])
 }
@@ -39,6 +36,23 @@ pub(super) fn attacks(names: &[String], config: Option<&Path>) -> Result<Vec<Val
         attacks.extend(tables(path, "attack")?);
     }
     Ok(attacks)
+}
+
+/// The `[[certify]]` tables: certifiers by name with their defaults, then those of a file.
+pub(super) fn certifiers(
+    names: &[String],
+    config: Option<&Path>,
+    radii: &[Epsilon],
+) -> Result<Vec<Value>> {
+    let mut certifiers: Vec<Value> = names.iter().map(|name| named(name)).collect();
+    if let Some(path) = config {
+        certifiers.extend(tables(path, "certify")?);
+    }
+    let radii = ascending(radii.to_vec());
+    for certifier in certifiers.iter_mut().filter_map(Value::as_table_mut) {
+        certifier.insert("radii".into(), Value::Array(radii.clone()));
+    }
+    Ok(certifiers)
 }
 
 /// A table with nothing but a name.

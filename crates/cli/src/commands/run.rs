@@ -1,7 +1,10 @@
 //! `duress run`: an experiment from its file to its report.
 use std::path::{Path, PathBuf};
 
-use duress_evaluation::{Error, Experiment, Journal, run as run_experiment, write_report};
+use duress_evaluation::certification::{Certification, find};
+use duress_evaluation::{
+    Error, Experiment, Journal, Row, certified, run as run_experiment, write_report,
+};
 
 use super::Result;
 use crate::arguments::{Place, Run, Target};
@@ -45,11 +48,24 @@ pub(super) fn execute(
     let page = write_report(&Journal::read(&out)?)?;
     drop(screen);
     if !target.json {
+        proofs(&summary.rows)?;
         for check in &summary.checks {
             output::line(&format!("check: {}: {}", check.model, check.text))?;
         }
         output::line(&format!("rows    {}", out.join("rows.jsonl").display()))?;
         output::line(&format!("report  {}", page.display()))?;
+    }
+    Ok(())
+}
+
+/// One line a proof, or none.
+pub(super) fn proofs(rows: &[Row]) -> Result<()> {
+    let proves = |name: &str| {
+        let entry = find(name).and_then(|entry| (entry.parse)((entry.defaults)()).ok());
+        matches!(entry, Some(Certification::Proved(_)))
+    };
+    for found in certified(rows).iter().filter(|found| proves(&found.certifier)) {
+        output::line(&found.to_string())?;
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! `[[certify]]`: a name of the table of certifiers and its hyperparameters.
-use duress_certification::{CERTIFIERS, Certifier, find};
+use duress_certification::{CERTIFIERS, Certification, find};
 use duress_core::Epsilon;
 
+use super::model::ModelPlan;
 use super::text::{effective, one_line, take_name};
 
 /// One certifier with its hyperparameters.
@@ -10,7 +11,7 @@ pub struct CertifierPlan {
     /// Name in the table of certifiers.
     pub name: &'static str,
     /// The certifier.
-    pub certifier: Box<dyn Certifier>,
+    pub certifier: Certification,
     /// All hyperparameters, defaults included.
     pub config: serde_json::Value,
     /// The models to certify.
@@ -23,7 +24,7 @@ pub struct CertifierPlan {
 
 pub(super) fn check_all(
     tables: Vec<toml::Table>,
-    models: &[&str],
+    models: &[ModelPlan],
 ) -> Result<Vec<CertifierPlan>, String> {
     let mut plans: Vec<CertifierPlan> = Vec::new();
     for table in tables {
@@ -44,20 +45,17 @@ pub(super) fn check_all(
     Ok(plans)
 }
 
-fn check(mut table: toml::Table, known: &[&str]) -> Result<CertifierPlan, String> {
+fn check(mut table: toml::Table, known: &[ModelPlan]) -> Result<CertifierPlan, String> {
     let name = take_name(&mut table, "[[certify]]")?;
     let Some(entry) = find(&name) else {
         let known: Vec<_> = CERTIFIERS.iter().map(|entry| entry.name).collect();
         return Err(format!("[[certify]]: no certifier `{name}`; known: {}", known.join(", ")));
     };
     let at = |reason: &str| format!("in [[certify]] `{name}`: {}", one_line(reason));
-    let models: Vec<String> = match table.remove("models") {
-        Some(value) => value.try_into().map_err(|e| at(&format!("`models`: {e}")))?,
-        None => known.iter().map(ToString::to_string).collect(),
+    let models: Option<Vec<String>> = match table.remove("models") {
+        Some(value) => Some(value.try_into().map_err(|e| at(&format!("`models`: {e}")))?),
+        None => None,
     };
-    if let Some(model) = models.iter().find(|model| !known.contains(&model.as_str())) {
-        return Err(at(&format!("no model `{model}`; known: {}", known.join(", "))));
-    }
     let samples = match table.remove("samples") {
         None => None,
         Some(toml::Value::Integer(samples)) if samples >= 1 => Some(samples as usize),
@@ -73,5 +71,29 @@ fn check(mut table: toml::Table, known: &[&str]) -> Result<CertifierPlan, String
     let config = effective((entry.defaults)(), &table);
     let certifier = (entry.parse)(table).map_err(|error| at(&error.to_string()))?;
     certifier.check().map_err(|error| at(&error.to_string()))?;
+    let proves = matches!(certifier, Certification::Proved(_));
+    let apt = |plan: &&ModelPlan| !proves || plan.source.is_network();
+    let names = |plans: &mut dyn Iterator<Item = &ModelPlan>| -> Vec<String> {
+        plans.map(|plan| plan.name.clone()).collect()
+    };
+    let models = match models {
+        None => names(&mut known.iter().filter(apt)),
+        Some(models) => models,
+    };
+    for name in &models {
+        let Some(plan) = known.iter().find(|plan| plan.name == *name) else {
+            let known = names(&mut known.iter()).join(", ");
+            return Err(at(&format!("no model `{name}`; known: {known}")));
+        };
+        if !apt(&plan) {
+            return Err(at(&format!(
+                "it needs the operations of a network, and `{name}` is no network that was \
+                 trained here or read from a file"
+            )));
+        }
+    }
+    if models.is_empty() {
+        return Err(at("there is no network that was trained here or read from a file"));
+    }
     Ok(CertifierPlan { name: entry.name, certifier, config, models, samples, radii })
 }

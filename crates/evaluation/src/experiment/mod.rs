@@ -8,6 +8,7 @@ mod threat;
 
 use std::path::Path;
 
+use duress_certification::Certification;
 use duress_core::Seed;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -40,6 +41,8 @@ pub struct Experiment {
     pub attacks: Vec<AttackPlan>,
     /// The certifiers.
     pub certifiers: Vec<CertifierPlan>,
+    /// Whether samples that are proved in a ball are not attacked in it.
+    pub skip_certified: bool,
     /// Whether to measure how adversarial examples transfer between the models.
     pub transfer: bool,
     /// SHA-256 of the text.
@@ -63,6 +66,8 @@ struct File {
     attack: Vec<toml::Table>,
     #[serde(default)]
     certify: Vec<toml::Table>,
+    #[serde(default)]
+    skip_certified: bool,
     #[serde(default)]
     transfer: bool,
 }
@@ -118,7 +123,7 @@ impl Experiment {
         let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
         let threats = threat::check_all(file.threat)?;
         let attacks = attack::check_all(file.attack, &threats, &names)?;
-        let certifiers = certifier::check_all(file.certify, &names)?;
+        let certifiers = certifier::check_all(file.certify, &models)?;
         if attacks.is_empty() != threats.is_empty() {
             return Err("[[attack]] and [[threat]] need each other".into());
         }
@@ -131,6 +136,10 @@ impl Experiment {
         if file.transfer && attacks.is_empty() {
             return Err("`transfer` needs an [[attack]]".into());
         }
+        let proves = |plan: &CertifierPlan| matches!(plan.certifier, Certification::Proved(_));
+        if file.skip_certified && !certifiers.iter().any(proves) {
+            return Err("`skip_certified` needs a [[certify]] that proves, such as `crown`".into());
+        }
         let digest = Sha256::digest(text.as_bytes());
         Ok(Self {
             title: file.title.unwrap_or_else(|| file.name.clone()),
@@ -141,6 +150,7 @@ impl Experiment {
             threats,
             attacks,
             certifiers,
+            skip_certified: file.skip_certified,
             transfer: file.transfer,
             digest: hexadecimal(&digest),
         })

@@ -108,6 +108,18 @@ pub enum EndpointPlan {
 }
 
 impl Source {
+    /// Whether its operations are known, so that bounds can be computed.
+    #[must_use]
+    pub fn is_network(&self) -> bool {
+        matches!(
+            self,
+            Source::Trained { .. }
+                | Source::Loaded { .. }
+                | Source::Weights { .. }
+                | Source::Onnx { .. }
+        )
+    }
+
     /// What an adversary may ask of the model.
     #[must_use]
     pub fn access(&self) -> Access {

@@ -15,16 +15,25 @@ pub struct Column {
     pub norm: Norm,
     /// Its radius.
     pub radius: f64,
+    /// The certifier; `None` for accuracy under attacks.
+    pub by: Option<String>,
     /// Samples that are correct there.
     pub accuracy: Proportion,
 }
 
 impl Column {
-    /// Norm and radius, as in `linf 0.1`.
+    /// Norm and radius, as in `linf 0.1`, and the certifier, as in `l2 0.5 by smoothing`.
     #[must_use]
     pub fn title(&self) -> String {
-        format!("{} {}", self.norm, short(self.radius))
+        let place = format!("{} {}", self.norm, short(self.radius));
+        self.by.as_ref().map_or(place.clone(), |by| certified_by(&place, by))
     }
+}
+
+/// The title of what `certifier` certifies at `place`.
+#[must_use]
+pub fn certified_by(place: &str, certifier: &str) -> String {
+    format!("{place} by {certifier}")
 }
 
 /// What a run found about one model.
@@ -82,12 +91,14 @@ pub(super) fn of(rows: &[Row]) -> Vec<Comparison> {
             }
             Measured::WorstCase { norm, epsilon, headline: true, robust_correct, .. } => {
                 let accuracy = share(*robust_correct);
-                model.robust.push(Column { norm: *norm, radius: *epsilon, accuracy });
+                let (norm, radius) = (*norm, *epsilon);
+                model.robust.push(Column { norm, radius, by: None, accuracy });
             }
-            Measured::Certified { norm, radii, certified_correct, .. } => {
+            Measured::Certified { certifier, norm, radii, certified_correct, .. } => {
                 for (&radius, &count) in radii.iter().zip(certified_correct) {
                     let accuracy = share(count);
-                    model.certified.push(Column { norm: *norm, radius, accuracy });
+                    let (norm, by) = (*norm, Some(certifier.clone()));
+                    model.certified.push(Column { norm, radius, by, accuracy });
                 }
             }
             _ => {}
@@ -188,13 +199,17 @@ mod tests {
         let lines = of(&rows);
         let [a, b] = &lines[..] else { panic!("{lines:?}") };
         assert_eq!((a.clean.successes(), b.clean.successes()), (90, 80));
-        let column = |norm, radius, count| Column {
+        let column = |norm, radius, by: Option<&str>, count| Column {
             norm,
             radius,
+            by: by.map(str::to_owned),
             accuracy: Proportion::new(count, 100).unwrap(),
         };
-        assert_eq!(a.robust, [column(Norm::Linf, 0.1, 45)]);
-        assert_eq!(a.certified, [column(Norm::L2, 0.1, 50), column(Norm::L2, 0.2, 40)]);
+        assert_eq!(a.robust, [column(Norm::Linf, 0.1, None, 45)]);
+        let by = Some("proof");
+        let certified = [column(Norm::L2, 0.1, by, 50), column(Norm::L2, 0.2, by, 40)];
+        assert_eq!(a.certified, certified);
+        assert_eq!(a.certified[0].title(), "l2 0.1 by proof");
         // Two attacks of half a second, 100 forward and 1,000 backward passes on 100 samples.
         assert!((a.attack_seconds - 1.0).abs() < 1e-12 && (a.passes - 22.0).abs() < 1e-12);
         assert!((a.training_seconds - 2.0).abs() < 1e-12);

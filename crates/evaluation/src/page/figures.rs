@@ -22,7 +22,9 @@ pub(super) fn all(journal: &Journal, models: &[Comparison]) -> Result<Vec<Figure
     for norm in Norm::ALL {
         figures.extend(robust_curves(rows, models, norm)?);
     }
-    figures.extend(certified_curves(journal, models)?);
+    for norm in Norm::ALL {
+        figures.extend(certified_curves(journal, models, norm)?);
+    }
     figures.extend(trade_off(models)?);
     for norm in Norm::ALL {
         figures.extend(transfer(rows, models, norm)?);
@@ -70,12 +72,18 @@ fn robust_curves(rows: &[Row], models: &[Comparison], norm: Norm) -> Result<Opti
     }))
 }
 
-fn certified_curves(journal: &Journal, models: &[Comparison]) -> Result<Option<Figure>> {
+fn certified_curves(
+    journal: &Journal,
+    models: &[Comparison],
+    norm: Norm,
+) -> Result<Option<Figure>> {
     let mut series = Vec::new();
-    let mut norms: Vec<Norm> = Vec::new();
     let samples = journal.samples()?;
     for row in journal.rows() {
-        let Measured::Certified { norm, certifier, .. } = &row.measured else { continue };
+        let Measured::Certified { norm: own, certifier, .. } = &row.measured else { continue };
+        if *own != norm {
+            continue;
+        }
         let certificates: Vec<Option<f64>> = samples
             .iter()
             .filter(|sample| sample.key == row.key)
@@ -86,10 +94,11 @@ fn certified_curves(journal: &Journal, models: &[Comparison]) -> Result<Option<F
         let known = models.iter().any(|model| model.model == row.model);
         if known && !certificates.is_empty() {
             series.push(Series { name: format!("{}, {certifier}", row.model), curve });
-            norms.push(*norm);
         }
     }
-    let Some(&norm) = norms.first() else { return Ok(None) };
+    if series.is_empty() {
+        return Ok(None);
+    }
     let chart = LineChart {
         title: format!("Certified accuracy against the {norm} radius"),
         accuracy_label: "Correct and certified at this radius or more (%)".into(),
@@ -99,7 +108,7 @@ fn certified_curves(journal: &Journal, models: &[Comparison]) -> Result<Option<F
         series,
     };
     Ok(Some(Figure {
-        name: "certified-accuracy".into(),
+        name: format!("certified-accuracy-{norm}"),
         drawing: chart.draw()?,
         caption: "A lower bound: no perturbation shorter than the radius changes the prediction \
                   of the certified classifier, with the failure probability in rows.jsonl. \

@@ -1,12 +1,14 @@
 //! From the rows of a run to its report.
 mod attacks;
+mod certifiers;
 mod comparison;
 mod examples;
 mod figures;
 
 use std::path::{Path, PathBuf};
 
-pub use comparison::{Column, Comparison, percent, short};
+pub use certifiers::{Certified, certified};
+pub use comparison::{Column, Comparison, certified_by, percent, short};
 
 use crate::report::{Finding, Page, Severity};
 use crate::row::Measured;
@@ -35,6 +37,9 @@ pub fn write_report(journal: &Journal) -> Result<PathBuf> {
     let scope = scope(rows);
     let mut page = Page::new(&identity.title, (severity, &verdict), &scope);
     page = page.table("Comparison", &comparison::table(&models))?;
+    if let Some(table) = certifiers::table(&certified(rows)) {
+        page = page.table("Certifiers", &table)?;
+    }
     for figure in figures::all(journal, &models)? {
         save(&pictures, &figure.name, "svg", figure.drawing.svg()?.as_bytes())?;
         save(&pictures, &figure.name, "png", &figure.drawing.png()?)?;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use duress_core::{Norm, Stage};
 use serde_json::Value;
 
-use super::Measured;
-use crate::fixtures::{attack, broken, certified, clean, transfer, worst_case};
+use super::{Measured, SampleRow};
+use crate::fixtures::{attack, broken, certified, clean, transfer, two_sided, worst_case};
 
 const README: &str = include_str!("../../README.md");
 
@@ -29,7 +29,8 @@ fn documented(heading: &str) -> BTreeSet<String> {
 #[test]
 fn every_field_of_a_row_is_in_the_readme() {
     let mut attacked = attack("m", "pgd", 0.1, 30);
-    if let Measured::Attack { surrogate, stages, .. } = &mut attacked.measured {
+    if let Measured::Attack { surrogate, stages, proved, .. } = &mut attacked.measured {
+        *proved = 1;
         *surrogate = Some("n".into());
         stages.push(Stage { label: "a".into(), given: 1, broken: 0 });
         assert_eq!(documented("#### `stages`"), fields(&stages[0]));
@@ -40,6 +41,7 @@ fn every_field_of_a_row_is_in_the_readme() {
         ("attack", attacked),
         ("worst_case", worst_case("m", 0.1, true, 30)),
         ("certified", certified("m", Norm::L2, 0.001)),
+        ("two_sided", two_sided("m", 0.1, [10, 30, 40, 20])),
         ("transfer", transfer("m", "n", 60, 30)),
     ] {
         let value = serde_json::to_value(&row.measured).unwrap();
@@ -59,5 +61,6 @@ fn every_field_of_a_row_is_in_the_readme() {
 #[test]
 fn every_field_of_a_sample_is_in_the_readme() {
     let line = broken(&attack("m", "pgd", 0.1, 30), 3, Norm::L2, 0.1);
+    let line = SampleRow { certified: Some(0.0), ..line };
     assert_eq!(documented("## `measurements.jsonl` and `samples.jsonl`"), fields(&line));
 }

@@ -37,6 +37,10 @@ impl Row {
                         more("certified_correct", most, "samples", samples)
                     }),
             ],
+            Measured::TwoSided { epsilon, wrong, broken, proved, open, .. } => [
+                not_finite("epsilon", [*epsilon]),
+                more("the four counts", wrong + broken + proved + open, "samples", samples),
+            ],
             Measured::Transfer { epsilon, both_correct, fooled, .. } => [
                 not_finite("epsilon", [*epsilon]),
                 more("both_correct", *both_correct, "samples", samples)
@@ -67,6 +71,7 @@ impl SampleRow {
         let widened = |value: Option<f32>| value.map(f64::from);
         let fault = not_finite("epsilon", [self.epsilon])
             .or_else(|| not_finite("distance", self.distance))
+            .or_else(|| not_finite("certified", self.certified))
             .or_else(|| not_finite("confidence", widened(self.confidence)))
             .or_else(|| {
                 not_finite("adversarial_confidence", widened(self.adversarial_confidence))
@@ -82,7 +87,7 @@ mod tests {
     use duress_core::Norm;
 
     use super::*;
-    use crate::fixtures::{attack, broken, certified, clean, transfer, worst_case};
+    use crate::fixtures::{attack, broken, certified, clean, transfer, two_sided, worst_case};
 
     fn every_kind() -> Vec<Row> {
         vec![
@@ -90,6 +95,7 @@ mod tests {
             attack("m", "pgd", 0.1, 30),
             worst_case("m", 0.1, true, 30),
             certified("m", Norm::L2, 0.001),
+            two_sided("m", 0.1, [10, 30, 40, 20]),
             transfer("m", "n", 60, 30),
         ]
     }

@@ -81,7 +81,13 @@ impl Runner<'_> {
             },
         );
         let mut cost = Cost::begin();
-        let search = || self.attacked(model, surrogate, plan, norm, question, &parts);
+        // One search of the nearest point answers for all radii.
+        let reach = match question {
+            Question::Within(epsilon) => epsilon,
+            Question::Nearest => threat.epsilons.last().map_or(epsilon, |last| last.get()),
+        };
+        let settled = self.settled(model, norm, reach, journal)?;
+        let search = || self.attacked(model, surrogate, plan, norm, question, (&parts, &settled));
         let (attacked, distances) = match question {
             Question::Within(_) => {
                 let attacked = search()?;
@@ -113,6 +119,7 @@ impl Runner<'_> {
             budget: plan.budget,
             surrogate: plan.surrogate.clone(),
             stages: if stages.len() > 1 { stages } else { Vec::new() },
+            proved: settled.len() as u64,
             clean_correct: robust + count(Status::Broken),
             robust_correct: robust,
             adversarial_loss: if complete {
@@ -143,6 +150,7 @@ impl Runner<'_> {
             adversarial_confidence: sample.confidence,
             queries: sample.forwards,
             gradients: sample.backwards,
+            certified: None,
         };
         let lines: Vec<SampleRow> = samples.iter().map(line).collect();
         let row = self.row(key.clone(), model, &cost, measured);
@@ -177,6 +185,18 @@ impl Runner<'_> {
                 broken.entry(sample.index).or_insert(Break { attack, distance });
             }
         }
+        let mut names: Vec<String> = attacks.iter().map(|plan| plan.label.clone()).collect();
+        // What a proof attempt refuted is broken too.
+        for line in self.proofs(model, norm, journal)? {
+            if let (Some(by), Some(distance)) = (line.broken_by, line.distance)
+                && distance <= epsilon
+            {
+                if !names.contains(&by) {
+                    names.push(by.clone());
+                }
+                broken.entry(line.index).or_insert(Break { attack: by, distance });
+            }
+        }
         let key = format!("{}/worst-case/{norm}/{epsilon}", model.name);
         if journal.has(&key) {
             return Ok(());
@@ -209,6 +229,7 @@ impl Runner<'_> {
                 adversarial_confidence: None,
                 queries,
                 gradients,
+                certified: None,
             });
         }
         let mut cost = Cost::begin();
@@ -218,7 +239,7 @@ impl Runner<'_> {
             norm,
             epsilon,
             headline: same(epsilon, threat.headline()),
-            attacks: attacks.iter().map(|plan| plan.label.clone()).collect(),
+            attacks: names,
             clean_correct: lines.iter().filter(|line| line.clean_correct).count() as u64,
             robust_correct: lines.iter().filter(|line| line.robust).count() as u64,
             broken_by,

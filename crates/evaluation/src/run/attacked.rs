@@ -1,4 +1,5 @@
 //! One attack on all test samples, stage by stage and batch by batch.
+use std::collections::HashSet;
 use std::time::Instant;
 
 use burn::prelude::*;
@@ -57,7 +58,7 @@ impl Runner<'_> {
         plan: &AttackPlan,
         norm: Norm,
         question: Question,
-        parts: &Parts,
+        (parts, settled): (&Parts, &HashSet<u64>),
     ) -> Result<Attacked> {
         let test = &self.data.test;
         let radius = match question {
@@ -69,13 +70,14 @@ impl Runner<'_> {
         let attempts = test.len() as u64 * plan.attack.attempts(norm);
         let phase = Phase::begin(self.context.observer, &what, attempts);
         let mut all = Attacked {
-            samples: Vec::new(),
+            samples: (0..test.len()).map(|at| untouched(test.ids()[at], test.label(at))).collect(),
             rows: test.values().to_vec(),
             features: test.features(),
             seconds: 0.0,
             stages: Vec::new(),
         };
-        let mut open: Vec<usize> = (0..test.len()).collect();
+        let mut open: Vec<usize> =
+            (0..test.len()).filter(|&at| !settled.contains(&test.ids()[at])).collect();
         for (stage, (label, attack)) in members.iter().enumerate() {
             let label = match &plan.attack {
                 Attack::Suite(_) => format!("{}/{label}", plan.label),
@@ -89,16 +91,14 @@ impl Runner<'_> {
                 })?;
                 all.take(positions, part, &label, stage == 0);
             }
+            let correct = |&&at: &&usize| all.samples[at].status != Status::AlreadyMet;
+            let attacked = open.iter().filter(correct).count();
             open.retain(|&position| all.samples[position].status == Status::Survived);
             let skipped = (test.len() - given) as u64;
             phase.advance(skipped * u64::from(attack.algorithm().restarts().max(1)));
             let by = |sample: &&Sample| sample.broken_by.as_ref() == Some(&label);
             let broken = all.samples.iter().filter(by).count();
-            let given = if stage == 0 {
-                all.samples.iter().filter(|one| one.status != Status::AlreadyMet).count()
-            } else {
-                given
-            };
+            let given = if stage == 0 { attacked } else { given };
             all.stages.push(Stage { label, given, broken });
         }
         Ok(all)
@@ -156,6 +156,24 @@ impl Runner<'_> {
     }
 }
 
+/// A sample that was not attacked and is classified as labelled.
+fn untouched(id: u64, label: usize) -> Sample {
+    Sample {
+        id,
+        label,
+        clean_prediction: label,
+        status: Status::Survived,
+        prediction: label,
+        clean_confidence: None,
+        confidence: None,
+        loss: None,
+        distance: 0.0,
+        forwards: 0,
+        backwards: 0,
+        broken_by: None,
+    }
+}
+
 impl Attacked {
     /// Takes over what a stage found at `positions`: a break, or a better failing attempt.
     fn take(&mut self, positions: &[usize], part: Part, label: &str, first: bool) {
@@ -167,7 +185,7 @@ impl Attacked {
             }
             let better = first || improves(&sample, &self.samples[position]);
             if first {
-                self.samples.push(sample);
+                self.samples[position] = sample;
             } else {
                 let old = &mut self.samples[position];
                 sample.forwards += old.forwards;

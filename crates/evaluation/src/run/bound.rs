@@ -145,7 +145,7 @@ fn check(plan: &ModelPlan, bounded: &Bounded) -> Result<()> {
 
 impl Runner<'_> {
     /// The graph of a model that has one, and the model.
-    fn graph(&self, plan: &ModelPlan) -> Result<(Graph, Box<dyn Classifier>)> {
+    pub(super) fn graph(&self, plan: &ModelPlan) -> Result<(Graph, Box<dyn Classifier>)> {
         let device = self.context.passes.device();
         match &plan.source {
             Source::Onnx { path, preparation, ends } => {
@@ -163,16 +163,20 @@ impl Runner<'_> {
                 let model = self.weights(path, architecture, given, keys.as_deref())?;
                 Ok((model.graph()?, Box::new(model)))
             }
+            Source::Trained { architecture, recipe, defense } => {
+                let (model, ..) = self.train(plan, architecture, recipe, defense.as_deref())?;
+                Ok((model.graph()?, Box::new(model)))
+            }
             _ => Err(Error::Experiment {
                 path: PathBuf::from(&self.experiment.name),
-                reason: format!("[[model]] `{}`: bounds need a network of a file", plan.name),
+                reason: format!("[[model]] `{}`: bounds need a network", plan.name),
             }),
         }
     }
 
     /// The box of the domain; that of table rows is known only if the user gave it, or if all
     /// values lie in the unit interval.
-    fn limits(&self) -> Option<Domain> {
+    pub(super) fn limits(&self) -> Option<Domain> {
         let test = &self.data.test;
         let given = match &self.experiment.data.source {
             DataSource::Files(files) => files.options.bounds.is_some(),

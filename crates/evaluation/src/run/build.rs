@@ -35,7 +35,7 @@ pub(super) struct Built {
 
 /// What the training of a model left behind.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Training {
+pub(super) struct Training {
     parameters: u64,
     seconds: f64,
     stopped: Option<String>,
@@ -150,6 +150,7 @@ impl Runner<'_> {
                 adversarial_confidence: None,
                 queries: 1,
                 gradients: 0,
+                certified: None,
             })
             .collect();
         let row = self.row(key, &built, &cost, measured);
@@ -282,7 +283,7 @@ impl Runner<'_> {
     }
 
     /// The trained model, from the cache if it is there.
-    fn train(
+    pub(super) fn train(
         &self,
         plan: &ModelPlan,
         architecture: &Architecture,

@@ -1,18 +1,48 @@
-//! Certifies one model, and confronts its certificates with what the attacks found.
-use std::collections::{HashMap, HashSet};
+//! Certifies one model.
+use std::ops::Range;
+use std::time::Instant;
 
-use duress_core::Norm;
-use duress_metrics::{Distance, average_certified_radius};
+use duress_certification::{Certificate, Certification, Certifier};
+use duress_metrics::average_certified_radius;
+use serde::{Deserialize, Serialize};
 
+use super::parts::Parts;
 use super::{Built, Cost, Journal, Runner};
+use crate::Result;
 use crate::experiment::CertifierPlan;
-use crate::row::{Measured, Row, SampleRow};
-use crate::{Error, Result};
+use crate::row::{Measured, SampleRow};
+
+/// What a certifier found of one sample.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Found {
+    pub(super) certificate: Certificate,
+    /// Where the certificate ends, if the certifier knows.
+    pub(super) refuted: Option<Refuted>,
+}
+
+/// A point of another class.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Refuted {
+    pub(super) distance: f64,
+    pub(super) prediction: usize,
+}
+
+/// What a batch of samples left, kept on disk until the row is written.
+#[derive(Serialize, Deserialize)]
+struct Batch {
+    seconds: f64,
+    found: Vec<Found>,
+}
+
+/// Samples of a part: no more than these are done again after a kill.
+const TOGETHER: usize = 16;
 
 impl Runner<'_> {
-    pub(super) fn certify(&self, model: &Built, journal: &mut Journal) -> Result<()> {
+    /// Proofs first, where `proofs` says so, or else the certifiers that sample.
+    pub(super) fn certify(&self, model: &Built, proofs: bool, journal: &mut Journal) -> Result<()> {
         for plan in &self.experiment.certifiers {
-            if plan.models.contains(&model.name) {
+            let proves = matches!(plan.certifier, Certification::Proved(_));
+            if proves == proofs && plan.models.contains(&model.name) {
                 self.certify_with(model, plan, journal)?;
             }
         }
@@ -25,209 +55,136 @@ impl Runner<'_> {
         plan: &CertifierPlan,
         journal: &mut Journal,
     ) -> Result<()> {
-        let digest = super::build::digest(&[&plan.config.to_string()]);
-        let key = format!("{}/{}/{}", model.name, plan.name, &digest[..8]);
+        let key = certificate_key(&model.name, plan);
         if journal.has(&key) {
             return Ok(());
         }
-        let mut cost = Cost::begin();
-        let (test, passes) = (&self.data.test, self.context.passes);
-        let count = plan.samples.map_or(test.len(), |samples| samples.min(test.len()));
+        let parts = Parts::of(journal, &key);
+        let test = &self.data.test;
+        let count = plan.count(test.len());
         let observer = self.context.observer;
         observer.begin(&format!("{}: {}", model.name, plan.name), count as u64);
-        let classifier = model.classifier("a certifier")?;
-        let mut lines = Vec::with_capacity(count);
-        let mut certificates = Vec::with_capacity(count);
-        let (mut abstained, mut failure_probability) = (0, 0.0_f64);
-        for index in 0..count {
-            let row = test.rows(index..index + 1, passes.device());
-            let sample = (self.experiment.seed, test.ids()[index]);
-            let certificate =
-                plan.certifier.certify(classifier.as_ref(), passes, row, sample, observer)?;
-            let label = test.label(index);
-            let correct = certificate.prediction == Some(label);
-            abstained += u64::from(certificate.prediction.is_none());
-            failure_probability = failure_probability.max(certificate.failure_probability);
-            cost.forwards += certificate.forwards;
-            certificates.push(correct.then_some(certificate.radius));
-            lines.push(SampleRow {
-                key: key.clone(),
-                model: model.name.clone(),
-                attack: plan.name.into(),
-                norm: plan.certifier.norm(),
-                epsilon: certificate.radius,
-                index: test.ids()[index],
-                label,
-                predicted: certificate.prediction,
-                confidence: None,
-                clean_correct: correct,
-                robust: correct && certificate.radius > 0.0,
-                broken_by: None,
-                distance: None,
-                adversarial: None,
-                adversarial_confidence: None,
-                queries: certificate.forwards,
-                gradients: 0,
-            });
-            observer.advance(1);
+        let network = match &plan.certifier {
+            Certification::Proved(_) => Some(self.network(&model.name)?),
+            Certification::Sampled(_) => None,
+        };
+        let (mut found, mut cost) = (Vec::with_capacity(count), Cost::begin());
+        let mut seconds = 0.0;
+        for (part, first) in (0..count).step_by(TOGETHER).enumerate() {
+            let samples = first..count.min(first + TOGETHER);
+            let length = samples.len();
+            let batch = parts.table(part, || {
+                let begun = Instant::now();
+                let found = match (&plan.certifier, &network) {
+                    (Certification::Sampled(certifier), _) => {
+                        self.sample(model, certifier.as_ref(), samples)?
+                    }
+                    (Certification::Proved(prover), Some(network)) => {
+                        let radii: Vec<f64> = plan.radii.iter().map(|one| one.get()).collect();
+                        self.prove(network, prover.as_ref(), &radii, samples)?
+                    }
+                    // The network was made for exactly these.
+                    (Certification::Proved(_), None) => Vec::new(),
+                };
+                Ok(Batch { seconds: begun.elapsed().as_secs_f64(), found })
+            })?;
+            seconds += batch.seconds;
+            found.extend(batch.found);
+            observer.advance(length as u64);
         }
         observer.end();
+        cost.seconds = Some(seconds);
+        cost.forwards = found.iter().map(|one| one.certificate.forwards).sum();
+        let lines: Vec<SampleRow> = found
+            .iter()
+            .enumerate()
+            .map(|(index, found)| self.line(&key, model, plan, index, found))
+            .collect();
+        let certificates: Vec<Option<f64>> =
+            lines.iter().map(|line| line.clean_correct.then_some(line.epsilon)).collect();
         let radii: Vec<f64> = plan.radii.iter().map(|radius| radius.get()).collect();
         let curve = duress_metrics::certified(&certificates, &radii)?;
+        let failure = |found: &Found| found.certificate.failure_probability;
         let measured = Measured::Certified {
             certifier: plan.name.into(),
             config: plan.config.clone(),
             norm: plan.certifier.norm(),
             certified_correct: curve.points.iter().map(|p| p.accuracy.successes()).collect(),
             radii,
-            abstained,
+            abstained: lines.iter().filter(|line| line.predicted.is_none()).count() as u64,
             average_radius: average_certified_radius(&certificates)?.unwrap_or(0.0),
-            failure_probability,
+            failure_probability: found.iter().map(failure).fold(0.0, f64::max),
         };
         let mut row = self.row(key, model, &cost, measured);
         row.samples = count as u64;
         observer.row(&row);
-        journal.append(row, &lines)
+        journal.append(row, &lines)?;
+        parts.clear()
     }
 
-    /// A deterministic certificate and an adversarial point inside it cannot both be right.
-    ///
-    /// A smoothing certificate is about the smoothed classifier and holds with a probability;
-    /// what the attacks broke is the base classifier. Only certificates without a failure
-    /// probability are confronted.
-    pub(super) fn contradictions(&self, model: &Built, journal: &Journal) -> Result<()> {
-        let of_model = |row: &&Row| row.model == model.name;
-        let rows: Vec<&Row> = journal.rows().iter().filter(of_model).collect();
-        if !rows.iter().any(|row| is_proof(row)) {
-            return Ok(());
+    fn sample(
+        &self,
+        model: &Built,
+        certifier: &dyn Certifier,
+        samples: Range<usize>,
+    ) -> Result<Vec<Found>> {
+        let (test, passes) = (&self.data.test, self.context.passes);
+        let classifier = model.classifier("a certifier")?;
+        samples
+            .map(|index| {
+                let row = test.rows(index..index + 1, passes.device());
+                let sample = (self.experiment.seed, test.ids()[index]);
+                let observer = self.context.observer;
+                let certificate =
+                    certifier.certify(classifier.as_ref(), passes, row, sample, observer)?;
+                Ok(Found { certificate, refuted: None })
+            })
+            .collect()
+    }
+
+    fn line(
+        &self,
+        key: &str,
+        model: &Built,
+        plan: &CertifierPlan,
+        index: usize,
+        Found { certificate, refuted }: &Found,
+    ) -> SampleRow {
+        let (test, label) = (&self.data.test, self.data.test.label(index));
+        let correct = certificate.prediction == Some(label);
+        let refuted = refuted.as_ref().filter(|_| correct);
+        SampleRow {
+            key: key.to_owned(),
+            model: model.name.clone(),
+            attack: plan.name.into(),
+            norm: plan.certifier.norm(),
+            epsilon: certificate.radius,
+            index: test.ids()[index],
+            label,
+            predicted: certificate.prediction,
+            confidence: None,
+            clean_correct: correct,
+            robust: correct && certificate.radius > 0.0,
+            broken_by: refuted.map(|_| plan.name.to_owned()),
+            distance: refuted.map(|refuted| refuted.distance),
+            adversarial: refuted.map(|refuted| refuted.prediction),
+            adversarial_confidence: None,
+            queries: certificate.forwards,
+            gradients: 0,
+            certified: None,
         }
-        confront(&rows, &journal.samples()?, |key| {
-            let Some(points) = self.stored(journal, key)? else { return Ok(None) };
-            let (test, features) = (&self.data.test, self.data.test.features());
-            let mut distances = HashMap::with_capacity(test.len());
-            for (position, point) in points.chunks(features).enumerate() {
-                let distance = Distance::between(test.row(position), point)?;
-                distances.insert(test.ids()[position], distance);
-            }
-            Ok(Some(distances))
-        })
     }
 }
 
-fn is_proof(row: &Row) -> bool {
-    matches!(&row.measured, Measured::Certified { failure_probability, .. } if *failure_probability <= 0.0)
-}
-
-/// Looks for a point of an attack inside a ball that is proven to hold none.
-///
-/// Every broken sample has a distance in the norm of its attack; `points` gives the distances in
-/// all norms, by sample, for the measurements whose points were kept.
-fn confront(
-    rows: &[&Row],
-    samples: &[SampleRow],
-    points: impl Fn(&str) -> Result<Option<HashMap<u64, Distance>>>,
-) -> Result<()> {
-    let proofs: HashSet<&str> =
-        rows.iter().filter(|row| is_proof(row)).map(|row| row.key.as_str()).collect();
-    let mut proven: HashMap<u64, Vec<(Norm, f64)>> = HashMap::new();
-    let mut broken: HashMap<&str, Vec<&SampleRow>> = HashMap::new();
-    for sample in samples {
-        if proofs.contains(sample.key.as_str()) && sample.robust {
-            proven.entry(sample.index).or_default().push((sample.norm, sample.epsilon));
-        }
-        if sample.broken_by.is_some() {
-            broken.entry(sample.key.as_str()).or_default().push(sample);
-        }
-    }
-    for row in rows {
-        let Measured::Attack { attack, .. } = &row.measured else { continue };
-        let Some(of_row) = broken.get(row.key.as_str()) else { continue };
-        let points = points(&row.key)?;
-        for sample in of_row {
-            let point = points.as_ref().and_then(|points| points.get(&sample.index));
-            for &(norm, certified) in proven.get(&sample.index).into_iter().flatten() {
-                let distance = match point {
-                    Some(point) => Some(length(point, norm)),
-                    None => sample.distance.filter(|_| sample.norm == norm),
-                };
-                if let Some(distance) = distance.filter(|distance| *distance <= certified) {
-                    return Err(Error::Contradiction {
-                        model: row.model.clone(),
-                        sample: sample.index,
-                        certified,
-                        attack: attack.clone(),
-                        distance,
-                    });
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn length(distance: &Distance, norm: Norm) -> f64 {
-    match norm {
-        Norm::L0 => distance.l0 as f64,
-        Norm::L1 => distance.l1,
-        Norm::L2 => distance.l2,
-        Norm::Linf => distance.linf,
+impl CertifierPlan {
+    /// How many of `all` samples it certifies.
+    pub(super) fn count(&self, all: usize) -> usize {
+        self.samples.map_or(all, |samples| samples.min(all))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixtures::{attack, broken, certified, sample};
-
-    /// A proof at radius 0.2 for sample 5, and PGD that broke it at `distance` in Linf.
-    fn meet(proof: &Row, distance: f64, points: Option<(u64, Distance)>) -> Result<()> {
-        let Measured::Certified { norm, .. } = proof.measured else { panic!("no proof") };
-        let pgd = attack("m", "pgd", 0.3, 80);
-        let samples = [
-            sample(proof, 4, norm, 0.9),
-            sample(proof, 5, norm, 0.2),
-            broken(&pgd, 5, Norm::Linf, distance),
-            sample(&pgd, 4, Norm::Linf, 0.3),
-        ];
-        let points = points.map(|point| HashMap::from([point]));
-        confront(&[&pgd, proof], &samples, |key| {
-            assert_eq!(key, "m/pgd/linf/0.3");
-            Ok(points.clone())
-        })
-    }
-
-    #[test]
-    fn a_point_inside_a_proven_ball_is_a_contradiction() {
-        let proof = certified("m", Norm::Linf, 0.0);
-        let error = meet(&proof, 0.2, None).unwrap_err();
-        let expected = "contradiction on `m`, sample 5: certified at radius 0.2, broken by pgd at \
-                        distance 0.2";
-        assert_eq!(error.to_string(), expected);
-        assert!(!error.is_bad_input());
-        assert!(meet(&proof, 0.200_001, None).is_ok());
-    }
-
-    #[test]
-    fn a_kept_point_is_measured_in_the_norm_of_the_certificate() {
-        let proof = certified("m", Norm::L2, 0.0);
-        // Without the point, a Linf distance says nothing about an L2 ball.
-        assert!(meet(&proof, 0.01, None).is_ok());
-        let point = |l2| Some((5, Distance { l0: 9, l1: 1.0, l2, linf: 0.01 }));
-        assert!(meet(&proof, 0.01, point(0.21)).is_ok());
-        let error = meet(&proof, 0.01, point(0.19)).unwrap_err();
-        assert!(matches!(error, Error::Contradiction { sample: 5, distance: 0.19, .. }));
-    }
-
-    #[test]
-    fn a_certificate_that_may_fail_contradicts_nothing() {
-        assert!(meet(&certified("m", Norm::Linf, 0.001), 0.1, None).is_ok());
-    }
-
-    #[test]
-    fn a_wrong_or_abstaining_sample_is_not_certified() {
-        let (proof, pgd) = (certified("m", Norm::Linf, 0.0), attack("m", "pgd", 0.3, 80));
-        let wrong = SampleRow { robust: false, ..sample(&proof, 5, Norm::Linf, 0.2) };
-        let samples = [wrong, broken(&pgd, 5, Norm::Linf, 0.1)];
-        assert!(confront(&[&pgd, &proof], &samples, |_| Ok(None)).is_ok());
-    }
+/// The key of a certifier's row of a model.
+pub(super) fn certificate_key(model: &str, plan: &CertifierPlan) -> String {
+    let digest = super::build::digest(&[&plan.config.to_string()]);
+    format!("{model}/{}/{}", plan.name, &digest[..8])
 }

@@ -2,15 +2,16 @@
 //!
 //! The lines of the samples are written before their row: a row is the mark that its measurement
 //! is complete. A restart drops samples without a row and a line that was cut short.
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use duress_core::Domain;
+use duress_core::{Domain, Norm};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::contradiction::is_proof;
 use super::lines::{jsonl, keep, parse, read_lines, write_whole};
 use crate::row::{Measured, Row, SampleRow};
 use crate::{Error, Result, hexadecimal};
@@ -176,8 +177,20 @@ impl Journal {
         if keys.is_empty() {
             keys = self.rows.iter().filter(clean).map(|row| row.key.as_str()).collect();
         }
-        let mut lines = self.samples()?;
+        let all = self.samples()?;
+        let proofs: HashSet<&str> =
+            self.rows.iter().filter(|row| is_proof(row)).map(|row| row.key.as_str()).collect();
+        let mut proved: HashMap<(String, Norm, u64), f64> = HashMap::new();
+        for line in all.iter().filter(|line| proofs.contains(line.key.as_str())) {
+            let radius = if line.robust { line.epsilon } else { 0.0 };
+            let known = proved.entry((line.model.clone(), line.norm, line.index)).or_default();
+            *known = known.max(radius);
+        }
+        let mut lines = all;
         lines.retain(|line| keys.contains(line.key.as_str()));
+        for line in &mut lines {
+            line.certified = proved.get(&(line.model.clone(), line.norm, line.index)).copied();
+        }
         write_whole(&self.folder.join(SAMPLES), jsonl(&lines)?.as_bytes())
     }
 

@@ -4,6 +4,7 @@ mod attacked;
 mod bound;
 mod build;
 mod certify;
+mod contradiction;
 mod data;
 mod examples;
 mod foreign;
@@ -13,8 +14,10 @@ mod parts;
 mod phase;
 mod predict;
 mod preflight;
+mod prove;
 mod subject;
 mod transfer;
+mod two_sided;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -138,9 +141,12 @@ fn measure(runner: &Runner<'_>, journal: &mut Journal) -> Result<()> {
             models.push(runner.build(plan, &models, journal)?);
         }
         let built = &models[index];
+        // Proofs first: what they settle need not be attacked, what they refute is broken.
+        runner.certify(built, true, journal)?;
         runner.attack(built, &models, journal)?;
-        runner.certify(built, journal)?;
+        runner.certify(built, false, journal)?;
         runner.contradictions(built, journal)?;
+        runner.two_sided(built, journal)?;
         context.observer.model_done(journal.rows(), &built.name);
     }
     if experiment.transfer {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use duress_core::Sample;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Journal;
@@ -63,6 +64,30 @@ impl Parts {
         let bytes =
             encode(&part).map_err(|reason| Error::Rows { path: path.clone(), line: 0, reason })?;
         write_whole(&path, &bytes)?;
+        Ok(part)
+    }
+
+    /// Part `batch` as a table, made by `make` unless it is there.
+    pub(super) fn table<T: Serialize + DeserializeOwned>(
+        &self,
+        batch: usize,
+        make: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let path = self.folder.join(format!("{batch}.toml"));
+        if path.exists() {
+            let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+            if let Ok(part) = toml::from_str(&text) {
+                return Ok(part);
+            }
+        }
+        let part = make()?;
+        fs::create_dir_all(&self.folder).map_err(Error::io(&self.folder))?;
+        let fault = |reason: toml::ser::Error| Error::Rows {
+            path: path.clone(),
+            line: 0,
+            reason: reason.to_string(),
+        };
+        write_whole(&path, toml::to_string(&part).map_err(fault)?.as_bytes())?;
         Ok(part)
     }
 

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::prelude::*;
+use duress_certification::Certification;
 use duress_core::{Classifier, Domain, Reach, Setting};
 use duress_models::{Architecture, Model, Recipe};
 
@@ -19,6 +20,7 @@ impl Runner<'_> {
         check_folder(&self.context.out)?;
         self.check_training()?;
         self.check_models()?;
+        self.check_proofs()?;
         self.check_attacks()
     }
 
@@ -77,6 +79,20 @@ impl Runner<'_> {
                     let combined = ensemble.combine(members.iter().map(member).collect());
                     combined.map_err(|error| self.at(plan)(error.into()))?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the networks of files have bounds; those that are trained here do.
+    fn check_proofs(&self) -> Result<()> {
+        for plan in &self.experiment.models {
+            let proved = self.experiment.certifiers.iter().any(|certifier| {
+                matches!(certifier.certifier, Certification::Proved(_))
+                    && certifier.models.contains(&plan.name)
+            });
+            if proved && !plan.is_trained() {
+                self.network(&plan.name).map_err(self.at(plan))?;
             }
         }
         Ok(())
