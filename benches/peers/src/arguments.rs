@@ -20,6 +20,8 @@ pub(crate) enum Work {
     Export(Export),
     /// Measures networks of ONNX files, one line of JSON each.
     Networks(Networks),
+    /// Bounds the margins of a network's predictions on balls.
+    Bounds(Bounds),
     /// Prints where the time of a gradient goes, in microseconds of processor time a row.
     Pieces {
         /// The folder with the network.
@@ -83,6 +85,32 @@ pub(crate) struct Networks {
     #[arg(long, value_name = "T", default_value = "1", value_parser = count)]
     pub(crate) threads: usize,
     /// Repeats each pass for so long.
+    #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
+    pub(crate) seconds: f64,
+}
+
+/// What is bounded.
+#[derive(Debug, Args)]
+pub(crate) struct Bounds {
+    /// The network (ONNX).
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Centres of the balls, `[N, F]` in [0, 1] (npy).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rows: PathBuf,
+    /// Radius of the Linf balls, which [0, 1] cuts.
+    #[arg(long, value_name = "E", value_parser = positive)]
+    pub(crate) epsilon: f64,
+    /// `ibp`, `crown-ibp`, `crown` or `alpha-crown`.
+    #[arg(long, value_name = "NAME", default_value = "crown")]
+    pub(crate) method: String,
+    /// Where the lower bounds go, `[N, K]`: of `logit[predicted] - logit[class]` (npy).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Threads.
+    #[arg(long, value_name = "T", default_value = "1", value_parser = count)]
+    pub(crate) threads: usize,
+    /// Repeats the batch for so long.
     #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
     pub(crate) seconds: f64,
 }

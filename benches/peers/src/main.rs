@@ -4,6 +4,7 @@
 //! What was asked wrongly is told in one line and ends with exit code 2, any other failure with 1.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for other programs")]
 mod arguments;
+mod bounds;
 mod clock;
 mod export;
 mod folder;
@@ -20,7 +21,7 @@ use burn::prelude::Device;
 use clap::Parser;
 use duress_core::Seed;
 
-use arguments::{Arguments, Assault, Export, Networks, Work, one_line, usage};
+use arguments::{Arguments, Assault, Bounds, Export, Networks, Work, one_line, usage};
 use folder::Folder;
 use measure::Plan;
 
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         },
         Work::Export(arguments) => export(arguments),
         Work::Networks(arguments) => networks(&arguments),
+        Work::Bounds(arguments) => bounds(&arguments),
         Work::Pieces { folder } => pieces(&folder),
     };
     match done {
@@ -112,6 +114,12 @@ fn networks(arguments: &Networks) -> Result<String> {
         Ok(serde_json::to_string(&networks::measure(file, *batch, *seconds, *threads, out)?)?)
     };
     Ok(files.iter().map(line).collect::<Result<Vec<_>>>()?.join("\n"))
+}
+
+fn bounds(arguments: &Bounds) -> Result<String> {
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads);
+    threads.build_global().context("threads")?;
+    Ok(serde_json::to_string(&bounds::measure(arguments)?)?)
 }
 
 fn pieces(folder: &Path) -> Result<String> {

@@ -73,7 +73,7 @@ pub(crate) fn measure(
 }
 
 /// Mean processor and wall time of `work`, which runs once before and then for so long.
-fn repeat(seconds: f64, work: impl Fn() -> Result<()>) -> Result<(Option<f64>, f64)> {
+pub(crate) fn repeat(seconds: f64, work: impl Fn() -> Result<()>) -> Result<(Option<f64>, f64)> {
     work()?;
     let (clock, mut runs) = (Clock::start(), 0.0);
     while clock.seconds() < seconds || runs < 3.0 {

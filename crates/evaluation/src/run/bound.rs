@@ -169,7 +169,10 @@ impl Runner<'_> {
             }
             _ => Err(Error::Experiment {
                 path: PathBuf::from(&self.experiment.name),
-                reason: format!("[[model]] `{}`: bounds need a network", plan.name),
+                reason: format!(
+                    "[[model]] `{}`: bounds need a network of a file or one that is trained here",
+                    plan.name
+                ),
             }),
         }
     }
