@@ -34,7 +34,7 @@ pub(crate) fn measure(arguments: &Bounds) -> Result<Line> {
         .with_context(|| file.display().to_string())?;
     let graph = imported.graph;
     let network = Network::new(&graph)?;
-    let array = npy::read(Input::new(rows, &std::fs::read(rows)?)?)?;
+    let array = npy::read(Input::new(rows.display().to_string(), std::fs::File::open(rows)?)?)?;
     let values: Vec<f64> = array.floats().into_iter().map(f64::from).collect();
     let features = network.features();
     ensure!(values.len() % features == 0, "{}: rows of {features} values", rows.display());
