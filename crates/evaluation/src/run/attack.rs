@@ -112,6 +112,11 @@ impl Runner<'_> {
             epsilon,
             budget: plan.budget,
             surrogate: plan.surrogate.clone(),
+            model_draws: surrogate
+                .unwrap_or(model)
+                .subject()
+                .is_random()
+                .then(|| plan.model_draws.unwrap_or(AttackPlan::DRAWS)),
             stages: if stages.len() > 1 { stages } else { Vec::new() },
             clean_correct: robust + count(Status::Broken),
             robust_correct: robust,

@@ -4,6 +4,7 @@ mod attacked;
 mod bound;
 mod build;
 mod certify;
+mod compose;
 mod data;
 mod examples;
 mod foreign;
