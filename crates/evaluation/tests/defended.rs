@@ -142,6 +142,10 @@ fn what_cannot_be_put_together_is_refused_before_anything_is_trained() {
     let draws = TAIL.to_owned() + "model_draws = 9\n";
     assert!(refused("", &draws).contains("`model_draws` are of a random [[model]]"));
     assert!(refused("", &(TAIL.to_owned() + "model_draws = 0\n")).contains("between 1 and 100000"));
+    let certified = TAIL.to_owned() + "[[certify]]\nname = \"smoothing\"\nradii = [0.1]\n";
+    let noisy = model("noisy", "plain", "name = \"gaussian-noise\"");
+    let error = refused(&noisy, &certified);
+    assert!(error.contains("[[certify]] `smoothing`: `noisy` is random"), "{error}");
     let sound = model("sound", "plain", "name = \"mu-law\"");
     assert!(refused(&sound, TAIL).contains("`mu-law` needs a waveform"));
     let coded = model("coded", "plain", "name = \"thermometer\"");

@@ -20,6 +20,7 @@ impl Runner<'_> {
         check_folder(&self.context.out)?;
         self.check_training()?;
         self.check_models()?;
+        self.check_certifiers()?;
         self.check_attacks()
     }
 
@@ -143,6 +144,23 @@ impl Runner<'_> {
             access,
             apply.join(", ")
         )))
+    }
+
+    /// A certificate is about one function, and a random model is many.
+    fn check_certifiers(&self) -> Result<()> {
+        let random = |name: &&String| {
+            self.experiment.models.iter().any(|model| model.name == **name && model.is_random())
+        };
+        for plan in &self.experiment.certifiers {
+            if let Some(name) = plan.models.iter().find(random) {
+                return Err(self.fault(&format!(
+                    "[[certify]] `{}`: `{name}` is random; name the models without draws in \
+                     `models`",
+                    plan.name
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn check_attacks(&self) -> Result<()> {

@@ -20,7 +20,7 @@ use crate::transformation::{Backward, Draws, Mapping, Transformation};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PixelDeflection {
-    /// Pixels replaced, as a share of all: the paper's 200 of a picture of 224 by 224.
+    /// Pixels replaced, as a share of all, rounded up: the paper's 200 of a picture of 224 by 224.
     pub share: f64,
     /// How many pixels away a neighbour may be, along each axis.
     pub window: usize,
@@ -96,7 +96,7 @@ impl Mapping for Deflection {
 impl Deflection {
     fn deflect(&self, row: &mut [f32], generator: &mut dyn Rng) {
         let [_, height, width] = self.shape;
-        let count = (self.settings.share * (height * width) as f64).round() as usize;
+        let count = (self.settings.share * (height * width) as f64 - 1e-9).ceil() as usize;
         for _ in 0..count {
             let mut near = |size: usize| {
                 let place = generator.random_range(0..size);

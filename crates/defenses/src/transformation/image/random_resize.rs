@@ -22,7 +22,7 @@ use crate::transformation::{Backward, Draws, Mapping, Transformation};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RandomResize {
-    /// Smallest side as a share of the picture's, above 0 and at most 1.
+    /// Smallest side as a share of the picture's, rounded down; above 0 and at most 1.
     pub smallest: f64,
 }
 
@@ -73,7 +73,8 @@ impl Mapping for Resize {
     fn apply(&self, rows: Tensor<2>, draws: &Draws) -> Tensor<2> {
         let [_, height, width] = self.shape;
         // Sizes of one draw are those of one share: neither side loses more than `smallest` says.
-        let least = |side: usize| ((side as f64 * self.smallest).ceil() as usize).clamp(1, side);
+        let least =
+            |side: usize| ((side as f64 * self.smallest + 1e-9).floor() as usize).clamp(1, side);
         let placed = drawn(&rows, 4, draws, |generator, place| {
             let share: f64 = generator.random();
             for (axis, side) in [height, width].into_iter().enumerate() {

@@ -17,8 +17,8 @@ use crate::transformation::{Backward, Draws, Mapping, Transformation};
 /// The encoded picture has `levels` planes for each plane of the picture, so the classifier behind
 /// it is a network of that many planes, trained on [`Thermometer::encode`]d samples, and the
 /// defended classifier takes the plain pictures. An adversary who knows it differentiates the ramp
-/// `½ + l − levels · x`, cut at 0 and 1, in place of each step (Athalye, Carlini, Wagner, ICML 2018,
-/// §5.1, in these units).
+/// `½ + (l − levels · x) / 4`, cut at 0 and 1, in place of each step (Athalye, Carlini, Wagner, ICML 2018,
+/// §5.1, has a wider one).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thermometer {
@@ -112,6 +112,9 @@ impl Transformation for Thermometer {
     }
 }
 
+/// Width of a ramp, in steps of the code: wide enough to see the next digits.
+const STEPS: f32 = 4.0;
+
 struct Code {
     pixels: usize,
     levels: usize,
@@ -148,10 +151,11 @@ impl Mapping for Code {
     fn surrogate(&self, rows: Tensor<2>, _: &Draws) -> Tensor<2> {
         let ([count, features], device) = (rows.dims(), rows.device().inner());
         let [planes, levels] = [features / self.pixels, self.levels];
-        let marks: Vec<f32> = (1..=levels).map(|level| level as f32 + 0.5).collect();
+        let mark = |level: usize| 0.5 + level as f32 / STEPS;
+        let marks: Vec<f32> = (1..=levels).map(mark).collect();
         let marks = Tensor::<4>::from_data(TensorData::new(marks, [1, 1, levels, 1]), &device);
         let values = rows.reshape([count, planes, 1, self.pixels]).repeat_dim(2, levels);
-        let ramps = (marks - values * levels as f64).clamp(0.0, 1.0);
+        let ramps = (marks - values * (levels as f64 / f64::from(STEPS))).clamp(0.0, 1.0);
         ramps.reshape([count, features * levels])
     }
 
@@ -186,10 +190,9 @@ mod tests {
         assert_eq!(hard, thermometer.encode(&values, &plain).unwrap());
         let soft = floats(mapping.surrogate(rows(), &Draws::shared(0))).unwrap();
         assert!(hard.iter().zip(&soft).all(|(hard, soft)| (hard - soft).abs() <= 0.5));
-        // Digit `l` of 0.1 is ½ + l − 0.4, cut at 1; that of 0.6 is ½ + l − 2.4.
-        let first = [soft[0], soft[2], soft[4]];
-        assert_eq!(first, [1.0, 1.0, 1.0]);
-        assert!(soft[1].abs() < 1e-6 && (soft[3] - 0.1).abs() < 1e-6 && soft[5] > 0.999);
+        // Digit `l` of 0.1 is ½ + (l − 0.4) / 4, cut at 1; that of 0.6 is ½ + (l − 2.4) / 4.
+        let expected = [0.65, 0.15, 0.9, 0.4, 1.0, 0.65];
+        assert!(soft.iter().zip(expected).all(|(got, e)| (got - e).abs() < 1e-6), "{soft:?}");
     }
 
     #[test]
