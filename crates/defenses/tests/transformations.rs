@@ -46,10 +46,8 @@ fn answers_do_not_depend_on_the_batch_or_its_order() {
                 let parts: Vec<u32> = values.chunks(size * features).flat_map(ask).collect();
                 assert_eq!(parts, whole, "{} in batches of {size}", transformation.name());
             }
-            let turned: Vec<f32> =
-                values.chunks(features).rev().flat_map(|row| row.to_vec()).collect();
-            let back: Vec<u32> =
-                ask(&turned).chunks(3).rev().flat_map(|row| row.to_vec()).collect();
+            let turned: Vec<f32> = values.chunks(features).rev().flat_map(<[_]>::to_vec).collect();
+            let back: Vec<u32> = ask(&turned).chunks(3).rev().flat_map(<[_]>::to_vec).collect();
             assert_eq!(back, whole, "{} in reverse", transformation.name());
         }
     }

@@ -72,7 +72,9 @@ pub fn fit_weights(log_probabilities: &[Vec<f64>]) -> Result<FittedWeights> {
         }
         weights.iter_mut().zip(slopes).for_each(|(weight, slope)| *weight *= slope);
         let total: f64 = weights.iter().sum();
-        weights.iter_mut().for_each(|weight| *weight /= total);
+        for weight in &mut weights {
+            *weight /= total;
+        }
     }
     fault("such that the iteration ends", format!("a gap of {gap} after {ROUNDS} rounds"))
 }

@@ -71,7 +71,9 @@ impl Hardening {
                 let (top, rest) = order.split_at(kept.min(order.len()));
                 let left: f64 = rest.iter().map(|&class| probabilities[class]).sum();
                 let mut told = vec![left / rest.len().max(1) as f64; probabilities.len()];
-                top.iter().for_each(|&class| told[class] = probabilities[class]);
+                for &class in top {
+                    told[class] = probabilities[class];
+                }
                 told
             }
             Hardening::ReverseSigmoid { beta, gamma } => {

@@ -61,7 +61,7 @@ impl<M: Trainable> Objective<M> for GradientAlignment {
         let aim = Goal::Untargeted(batch.labels.clone()).aim(&plain.device());
         let mut gradients = Vec::new();
         for member in 0..members {
-            let frozen = Member { network: network.valid(), member, step };
+            let frozen = Member { network: network.valid(), index: member, step };
             let loss = LossKind::CrossEntropy;
             gradients.push(step.passes.gradient(&frozen, plain.clone(), &aim, &loss)?.gradient);
         }

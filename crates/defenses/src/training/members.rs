@@ -26,7 +26,7 @@ pub(super) fn mean_probabilities(all: &[Tensor<2>]) -> Tensor<2> {
 /// One member of a network in evaluation mode, as an attack sees it.
 pub(super) struct Member<'a, M> {
     pub(super) network: M,
-    pub(super) member: usize,
+    pub(super) index: usize,
     pub(super) step: &'a Step<'a>,
 }
 
@@ -40,6 +40,6 @@ impl<M: Trainable> Classifier for Member<'_, M> {
     }
 
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
-        self.network.member_logits(self.member, rows)
+        self.network.member_logits(self.index, rows)
     }
 }

@@ -83,9 +83,9 @@ mod tests {
     #[test]
     fn shares_of_the_box_go_there_and_back() {
         let domain = Domain::table(vec![-1.0, 5.0, 2.0], vec![1.0, 9.0, 2.0]).unwrap();
-        let mut row = [0.0, 6.0, 2.0];
+        let mut row = vec![0.0, 6.0, 2.0];
         UnitBox::of(&domain).within(&mut row, |row| {
-            assert_eq!(row, [0.5, 0.25, 0.0]);
+            assert_eq!(row.to_vec(), [0.5, 0.25, 0.0]);
             row.copy_from_slice(&[1.5, 0.75, 0.5]);
         });
         assert_eq!(row, [1.0, 8.0, 2.0]);

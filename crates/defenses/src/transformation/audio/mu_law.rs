@@ -1,6 +1,6 @@
 //! Quantisation on a logarithmic scale.
 //!
-//! ITU-T G.711; as a defence: Hussain et al. *WaveGuard: Understanding and Mitigating Audio
+//! ITU-T G.711; as a defence: Hussain et al. *`WaveGuard`: Understanding and Mitigating Audio
 //! Adversarial Examples.* USENIX Security 2021 (quantisation). <https://arxiv.org/abs/2103.03344>
 use burn::prelude::*;
 use duress_core::{Domain, Result};

@@ -53,7 +53,8 @@ impl Transformation for Resampling {
 
     fn prepare(&self, domain: &Domain) -> Result<Box<dyn Mapping>> {
         let [channels, samples] = waveform_shape(ENTRY.name, domain)?;
-        let kept = |feature: usize| f32::from(u8::from((feature % samples) % self.factor == 0));
+        let kept =
+            |feature: usize| f32::from(u8::from((feature % samples).is_multiple_of(self.factor)));
         Ok(Box::new(Resampled {
             channels,
             kernel: kernel(self.factor),

@@ -17,7 +17,7 @@ use crate::transformation::{Backward, Draws, Mapping, Transformation};
 #[serde(default, deny_unknown_fields)]
 pub struct BitDepth {
     /// Bits left of a value, 1 to 8. The paper takes 1 for MNIST, 4 and 5 for CIFAR-10 and
-    /// ImageNet; 8 leaves a byte as it is.
+    /// `ImageNet`; 8 leaves a byte as it is.
     pub bits: u32,
 }
 

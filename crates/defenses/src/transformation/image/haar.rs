@@ -15,7 +15,7 @@ impl Band {
         self.size.map(|side| side.div_ceil(2))
     }
 
-    fn cells(self, lines: [usize; 2], columns: [usize; 2], width: usize) -> Vec<usize> {
+    fn cells(lines: [usize; 2], columns: [usize; 2], width: usize) -> Vec<usize> {
         let columns = move || columns[0]..columns[1];
         (lines[0]..lines[1]).flat_map(|y| columns().map(move |x| y * width + x)).collect()
     }
@@ -23,16 +23,16 @@ impl Band {
     /// Where the differences of differences are, in a plane of `width` columns.
     pub(super) fn diagonal(self, width: usize) -> impl Iterator<Item = usize> {
         let ([down, right], [height, across]) = (self.averages(), self.size);
-        self.cells([down, height], [right, across], width).into_iter()
+        Self::cells([down, height], [right, across], width).into_iter()
     }
 
     /// Where the three kinds of differences are.
     pub(super) fn parts(self, width: usize) -> [Vec<usize>; 3] {
         let ([down, right], [height, across]) = (self.averages(), self.size);
         [
-            self.cells([0, down], [right, across], width),
-            self.cells([down, height], [0, right], width),
-            self.cells([down, height], [right, across], width),
+            Self::cells([0, down], [right, across], width),
+            Self::cells([down, height], [0, right], width),
+            Self::cells([down, height], [right, across], width),
         ]
     }
 }

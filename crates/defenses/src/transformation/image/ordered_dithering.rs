@@ -66,7 +66,7 @@ impl Transformation for OrderedDithering {
         Ok(Box::new(Thresholds {
             within: UnitBox::of(domain),
             steps: (self.levels - 1) as f32,
-            thresholds: (0..domain.features()).map(threshold).collect(),
+            each: (0..domain.features()).map(threshold).collect(),
         }))
     }
 }
@@ -90,14 +90,15 @@ pub fn bayer(side: usize) -> Vec<usize> {
 struct Thresholds {
     within: UnitBox,
     steps: f32,
-    thresholds: Vec<f32>,
+    /// One a feature.
+    each: Vec<f32>,
 }
 
 impl Mapping for Thresholds {
     fn apply(&self, rows: Tensor<2>, draws: &Draws) -> Tensor<2> {
         by_row(rows, draws, |row, _| {
             self.within.within(row, |row| {
-                for (value, threshold) in row.iter_mut().zip(&self.thresholds) {
+                for (value, threshold) in row.iter_mut().zip(&self.each) {
                     let place = *value * self.steps;
                     let up = f32::from(u8::from(place - place.floor() > *threshold));
                     *value = (place.floor() + up) / self.steps;

@@ -166,7 +166,9 @@ impl Plane {
 fn shorten(vector: &mut [f64], longest: f64) {
     let length = vector.iter().map(|value| value * value).sum::<f64>().sqrt();
     if length > longest {
-        vector.iter_mut().for_each(|value| *value *= longest / length);
+        for value in vector {
+            *value *= longest / length;
+        }
     }
 }
 

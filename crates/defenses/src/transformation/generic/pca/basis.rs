@@ -39,7 +39,9 @@ impl Basis {
                 *sum += f64::from(value);
             }
         }
-        mean.iter_mut().for_each(|sum| *sum /= taken as f64);
+        for sum in &mut mean {
+            *sum /= taken as f64;
+        }
         let centred: Vec<Vec<f64>> = (0..taken)
             .map(|index| row(index).iter().zip(&mean).map(|(v, m)| f64::from(*v) - m).collect())
             .collect();
@@ -116,12 +118,14 @@ fn orthonormalise(vectors: &mut [Vec<f64>]) {
             }
             let length = dot(vector, vector).sqrt();
             if length > shortest {
-                vector.iter_mut().for_each(|value| *value /= length);
+                for value in vector.iter_mut() {
+                    *value /= length;
+                }
                 break;
             }
-            let Some(axis) = axes.next() else { break };
+            let Some(place) = axes.next() else { break };
             vector.fill(0.0);
-            vector[axis] = 1.0;
+            vector[place] = 1.0;
             // An axis is independent of fewer than F vectors by at least this much for one of them.
             shortest = 0.5 / (features as f64).sqrt();
         }
