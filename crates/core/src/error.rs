@@ -11,6 +11,22 @@ pub enum Error {
     /// An algorithm that needs pixels got something else.
     #[error("this needs an image, got {0:?}")]
     NotAnImage(Layout),
+    /// An algorithm that is defined for another kind of data.
+    #[error("`{algorithm}` needs {expected}, got {got:?}")]
+    Layout {
+        /// Name of the algorithm.
+        algorithm: &'static str,
+        /// What it is defined for, in words.
+        expected: &'static str,
+        /// What came.
+        got: Layout,
+    },
+    /// An algorithm that takes something from training data was used without it.
+    #[error("`{algorithm}` was not fitted: call `fit` with training samples first")]
+    NotFitted {
+        /// Name of the algorithm.
+        algorithm: &'static str,
+    },
     /// A tensor or a list of the wrong shape.
     #[error("{what}: expected {expected}, got {got}")]
     Shape {

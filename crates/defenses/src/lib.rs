@@ -2,7 +2,8 @@
 //!
 //! [`DEFENSES`] lists them. A defence changes how a network is trained, transforms the input of a
 //! classifier, or combines several classifiers.
-mod ensemble;
+pub mod ensemble;
+pub mod inference;
 mod table;
 pub mod training;
 pub mod transformation;
@@ -10,6 +11,7 @@ pub mod transformation;
 pub use ensemble::VotingEnsemble;
 pub use table::{DEFENSES, Defense, Entry, find};
 pub use training::{
-    FgsmTraining, GaussianAugmentation, PgdTraining, RobustnessWatch, TrainingDefense,
+    AdaptiveDiversity, FgsmTraining, GaussianAugmentation, GradientAlignment, PgdTraining,
+    RobustnessWatch, TrainingDefense,
 };
-pub use transformation::{Backward, Jpeg, Transformation};
+pub use transformation::{Backward, Defended, Jpeg, TrainingRows, Transformation};

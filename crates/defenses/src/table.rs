@@ -2,7 +2,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::training::{self, TrainingDefense};
-use crate::transformation::{self, Transformation};
+use crate::transformation::{Transformation, audio, generic, image};
 use crate::{VotingEnsemble, ensemble};
 
 /// A defence with its hyperparameters.
@@ -33,11 +33,37 @@ pub struct Entry {
 
 /// Every defence, in alphabetical order.
 pub const DEFENSES: &[Entry] = &[
+    training::ADP_TRAINING,
+    audio::BAND_PASS,
+    image::BIT_DEPTH,
     ensemble::ENTRY,
+    image::ERROR_DIFFUSION,
+    generic::FEATURE_ROUNDING,
     training::FGSM_TRAINING,
+    training::GAL_TRAINING,
     training::GAUSSIAN_AUGMENTATION,
-    transformation::JPEG,
+    generic::GAUSSIAN_NOISE,
+    image::GAUSSIAN_SMOOTHING,
+    image::JPEG,
+    image::MEDIAN_SMOOTHING,
+    audio::MU_LAW,
+    audio::NOISE_INJECTION,
+    image::NON_LOCAL_MEANS,
+    image::ORDERED_DITHERING,
+    generic::PCA_DENOISING,
     training::PGD_TRAINING,
+    image::PIXEL_DEFLECTION,
+    image::QUILTING,
+    image::RANDOM_RESIZE,
+    audio::RESAMPLING,
+    generic::SIGN_QUANTIZER,
+    generic::SOFTMAX_TEMPERATURE,
+    audio::SPEED_PERTURBATION,
+    image::THERMOMETER,
+    image::TOTAL_VARIATION,
+    audio::WAVEFORM_MEDIAN,
+    image::WAVELET_DENOISING,
+    generic::ZEROED_GRADIENT,
 ];
 
 /// The entry called `name`.

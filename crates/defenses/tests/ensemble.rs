@@ -56,7 +56,7 @@ fn attack(oracle: Oracle<'_>, radius: f64) -> Result<Status, Error> {
 #[test]
 fn a_majority_falls_to_the_gradient_of_the_average_and_not_to_its_own() {
     let passes = Passes::new(&Device::flex()).unwrap();
-    let defense = VotingEnsemble { majority: true, weights: vec![] };
+    let defense = VotingEnsemble { majority: true, ..VotingEnsemble::default() };
     let voting = defense.combine(members()).unwrap();
     let direct = WhiteBox::new(&voting, &passes);
     assert_eq!(attack(Oracle::Gradients(&direct), 0.11), Err(Error::NoGradient));
@@ -77,7 +77,23 @@ fn an_average_is_attacked_through_itself() {
 
 #[test]
 fn weights_that_do_not_fit_the_members_are_refused() {
-    let weights = VotingEnsemble { majority: false, weights: vec![0.5, 0.5] };
+    let weights = VotingEnsemble { weights: vec![0.5, 0.5], ..VotingEnsemble::default() };
     assert!(weights.combine(members()).is_err());
     assert!(VotingEnsemble::default().combine(Vec::new()).is_err());
+}
+
+/// The first member is the best of the three where both features are low.
+#[test]
+fn fitted_weights_are_those_of_the_least_cross_entropy_and_needed_before_a_vote() {
+    let passes = Passes::new(&Device::flex()).unwrap();
+    let wanted = VotingEnsemble { fitted: true, ..VotingEnsemble::default() };
+    let error = wanted.combine(members()).err().unwrap().to_string();
+    assert!(error.contains("`ensemble` was not fitted"), "{error}");
+    let all = members();
+    let all: Vec<&dyn Classifier> = all.iter().map(AsRef::as_ref).collect();
+    let fitted = wanted.fit(&all, &[1.0, 0.0, 0.9, 0.1, 0.0, 0.9], &[0, 0, 1], &passes).unwrap();
+    assert!(fitted.weights[0] > 0.99, "{:?}", fitted.weights);
+    assert!(fitted.combine(members()).is_ok());
+    let both = VotingEnsemble { majority: true, ..wanted };
+    assert!(both.combine(members()).is_err());
 }

@@ -59,6 +59,10 @@ pub enum Measured {
         defense: String,
         /// Its hyperparameters.
         defense_config: serde_json::Value,
+        /// How a gradient passes its transformation: `exact`, `identity` or `surrogate` (BPDA) or
+        /// `none`; missing without one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gradient: Option<String>,
         /// Architecture and recipe, or the models it is made of.
         source: serde_json::Value,
         /// Trained parameters.
@@ -87,6 +91,10 @@ pub enum Measured {
         /// The model whose gradients made the examples, where this is a transfer attack.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         surrogate: Option<String>,
+        /// Draws that each gradient and score was averaged over, where the adversary's model is
+        /// random.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model_draws: Option<u32>,
         /// What each member of a suite was given and broke, in their order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         stages: Vec<Stage>,

@@ -34,6 +34,7 @@ fn load(path: &Path) -> Result<Model, Error> {
 #[test]
 fn a_model_comes_back_with_its_bits_its_card_and_its_answers() {
     for architecture in [
+        Architecture::Committee { member: Box::new(Architecture::ResNet { depth: 8 }), members: 2 },
         Architecture::Mlp { hidden: vec![4] },
         Architecture::SmallCnn {},
         Architecture::ResNet { depth: 8 },

@@ -28,9 +28,14 @@ fn image(channels: usize, side: usize) -> Domain {
     Domain::image(channels, side, side).unwrap()
 }
 
+fn committee() -> Architecture {
+    Architecture::Committee { member: Box::new(Architecture::SmallCnn {}), members: 2 }
+}
+
 /// One small setting of every architecture.
 fn all() -> Vec<(Architecture, Domain)> {
     vec![
+        (committee(), image(1, 8)),
         (Architecture::Mlp { hidden: vec![20, 10] }, image(1, 8)),
         (Architecture::Mlp { hidden: vec![] }, Domain::table(vec![0.0; 5], vec![1.0; 5]).unwrap()),
         (Architecture::SmallCnn {}, image(1, 8)),
@@ -215,6 +220,8 @@ fn the_table_parses_every_architecture_and_rejects_what_it_does_not_know() {
     let wide = Architecture::WideResNet { depth: 28, widen: 10 };
     assert_eq!(parse("wide_resnet", "depth = 28\nwiden = 10").unwrap(), wide);
     assert_eq!(parse("mlp", "hidden = [3]").unwrap(), Architecture::Mlp { hidden: vec![3] });
+    let text = "members = 2\nmember = { name = \"small_cnn\" }";
+    assert_eq!(parse("committee", text).unwrap(), committee());
     for (name, text) in [("small_cnn", "width = 3"), ("resnet", "dept = 8"), ("mlp", "")] {
         assert!(parse(name, text).is_err(), "{name}: {text}");
     }
@@ -223,5 +230,8 @@ fn the_table_parses_every_architecture_and_rejects_what_it_does_not_know() {
         assert!(find(architecture.name()).is_ok(), "{architecture:?} is not in the table");
     }
     let error = find("resnt").unwrap_err().to_string();
-    assert_eq!(error, "no architecture `resnt`; known: lenet, mlp, resnet, small_cnn, wide_resnet");
+    assert_eq!(
+        error,
+        "no architecture `resnt`; known: committee, lenet, mlp, resnet, small_cnn, wide_resnet"
+    );
 }

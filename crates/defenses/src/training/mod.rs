@@ -1,15 +1,22 @@
 //! Defences that change what a training step minimises.
+mod adp;
 mod fgsm;
+mod gal;
 mod gaussian;
 mod inner;
+mod members;
 mod pgd;
 mod watch;
 
 use duress_core::Threat;
 use duress_models::{Network, Objective};
 
+pub use adp::AdaptiveDiversity;
+pub(crate) use adp::ENTRY as ADP_TRAINING;
 pub(crate) use fgsm::ENTRY as FGSM_TRAINING;
 pub use fgsm::FgsmTraining;
+pub(crate) use gal::ENTRY as GAL_TRAINING;
+pub use gal::GradientAlignment;
 pub(crate) use gaussian::ENTRY as GAUSSIAN_AUGMENTATION;
 pub use gaussian::GaussianAugmentation;
 pub(crate) use pgd::ENTRY as PGD_TRAINING;

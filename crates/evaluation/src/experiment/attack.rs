@@ -20,9 +20,14 @@ pub struct AttackPlan {
     pub budget: Option<u64>,
     /// The model that the adversary has in place of the attacked one: a transfer attack.
     pub surrogate: Option<String>,
+    /// Draws that a gradient of a random model is averaged over; [`AttackPlan::DRAWS`] if missing.
+    pub model_draws: Option<u32>,
 }
 
 impl AttackPlan {
+    /// Draws of an expectation, unless the file says otherwise: those of `AutoAttack`.
+    pub const DRAWS: u32 = 20;
+
     /// Whether the attack runs under threats of this norm.
     #[must_use]
     pub fn supports(&self, norm: Norm) -> bool {
@@ -60,6 +65,15 @@ pub(super) fn check_all(
             Some(toml::Value::Integer(budget)) if budget >= 0 => Some(budget as u64),
             Some(other) => return Err(at(&format!("`budget` must be at least 0, got {other}"))),
         };
+        let model_draws = match table.remove("model_draws") {
+            None => None,
+            Some(toml::Value::Integer(draws @ 1..=100_000)) => Some(draws as u32),
+            Some(other) => {
+                return Err(at(&format!(
+                    "`model_draws` must be between 1 and 100000, got {other}"
+                )));
+            }
+        };
         let surrogate = match table.remove("surrogate") {
             None => None,
             Some(toml::Value::String(name)) if models.contains(&name.as_str()) => Some(name),
@@ -92,7 +106,8 @@ pub(super) fn check_all(
         if plans.iter().any(|plan| plan.label == label) {
             return Err(at(&format!("a second `{label}`; give it a `label` of its own")));
         }
-        plans.push(AttackPlan { label, name: entry.name, attack, config, budget, surrogate });
+        let name = entry.name;
+        plans.push(AttackPlan { label, name, attack, config, budget, surrogate, model_draws });
     }
     Ok(plans)
 }

@@ -31,6 +31,15 @@ impl ModelPlan {
         matches!(&self.source, Source::Trained { .. })
     }
 
+    /// Whether its answers depend on draws.
+    #[must_use]
+    pub fn is_random(&self) -> bool {
+        matches!(
+            &self.source,
+            Source::Wrapped { transformation, .. } if transformation.is_random()
+        )
+    }
+
     /// Whether its training is stopped by what validation samples say.
     #[must_use]
     pub fn stops_early(&self) -> bool {
@@ -320,6 +329,9 @@ fn parse_defense(
     let defense = (entry.parse)(table).map_err(|error| at(&error.to_string()))?;
     if let Defense::Training(defense) = &defense {
         defense.check().map_err(|error| at(&error.to_string()))?;
+    }
+    if let Defense::Ensemble(ensemble) = &defense {
+        ensemble.check().map_err(|error| at(&error.to_string()))?;
     }
     Ok((defense, entry.name, config))
 }

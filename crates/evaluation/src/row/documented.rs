@@ -29,15 +29,20 @@ fn documented(heading: &str) -> BTreeSet<String> {
 #[test]
 fn every_field_of_a_row_is_in_the_readme() {
     let mut attacked = attack("m", "pgd", 0.1, 30);
-    if let Measured::Attack { surrogate, stages, proved, .. } = &mut attacked.measured {
+    if let Measured::Attack { surrogate, model_draws, stages, proved, .. } = &mut attacked.measured {
         *proved = 1;
         *surrogate = Some("n".into());
+        *model_draws = Some(20);
         stages.push(Stage { label: "a".into(), given: 1, broken: 0 });
         assert_eq!(documented("#### `stages`"), fields(&stages[0]));
     }
+    let mut defended = clean("m", 90);
+    if let Measured::Clean { gradient, .. } = &mut defended.measured {
+        *gradient = Some("identity".into());
+    }
     let common = documented("### Every row");
     for (kind, row) in [
-        ("clean", clean("m", 90)),
+        ("clean", defended),
         ("attack", attacked),
         ("worst_case", worst_case("m", 0.1, true, 30)),
         ("certified", certified("m", Norm::L2, 0.001)),

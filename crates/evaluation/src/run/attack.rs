@@ -118,6 +118,11 @@ impl Runner<'_> {
             epsilon,
             budget: plan.budget,
             surrogate: plan.surrogate.clone(),
+            model_draws: surrogate
+                .unwrap_or(model)
+                .subject()
+                .is_random()
+                .then(|| plan.model_draws.unwrap_or(AttackPlan::DRAWS)),
             stages: if stages.len() > 1 { stages } else { Vec::new() },
             proved: settled.len() as u64,
             clean_correct: robust + count(Status::Broken),

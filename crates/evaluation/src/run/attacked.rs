@@ -145,9 +145,10 @@ impl Runner<'_> {
                 None => run(attack, &problem),
             }
         };
+        let draws = (plan.model_draws.unwrap_or(AttackPlan::DRAWS), self.experiment.seed);
         let outcome = match surrogate {
-            None => model.with_oracle(passes, |own| attempt(own, None)),
-            Some(surrogate) => surrogate.with_oracle(passes, |own| {
+            None => model.subject().with_adversary(passes, draws, attempt),
+            Some(surrogate) => surrogate.subject().with_adversary(passes, draws, |own, _| {
                 model.with_oracle(passes, |judge| attempt(own, Some(judge)))
             }),
         }?;

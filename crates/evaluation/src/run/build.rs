@@ -3,15 +3,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use burn::prelude::*;
 use duress_attacks::Pgd;
 use duress_core::{Classifier, Norm, Oracle, Passes, Threat, predictions};
 use duress_datasets::Dataset;
 use duress_defenses::{RobustnessWatch, TrainingDefense};
 use duress_models::train::{EpochReport, Metric, Run, Watch};
 use duress_models::{
-    Accuracy, Architecture, Card, Ensemble, Model, Network, Objective, Recipe, Standard,
-    TrainingData, train,
+    Accuracy, Architecture, Card, Model, Network, Objective, Recipe, Standard, TrainingData, train,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -53,35 +51,19 @@ impl Built {
         &self.subject
     }
 
-    /// The model, where it is in this process.
+    /// The model, where it is in this process and answers without draws.
     ///
     /// # Errors
     /// [`Error::Experiment`] saying who needs it.
     pub(super) fn classifier(&self, who: &str) -> Result<&Arc<dyn Classifier>> {
-        match &self.subject {
-            Subject::Local { classifier, .. } => Ok(classifier),
-            _ => Err(Error::Experiment {
-                path: PathBuf::from(&self.name),
-                reason: format!("{who} needs a model in this process, and this one is a service"),
-            }),
-        }
-    }
-}
-
-/// The averaged probabilities of an ensemble, owned.
-struct Averaged(Arc<Ensemble>);
-
-impl Classifier for Averaged {
-    fn domain(&self) -> &duress_core::Domain {
-        self.0.domain()
-    }
-
-    fn classes(&self) -> usize {
-        self.0.classes()
-    }
-
-    fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
-        self.0.averaged().forward(rows)
+        let reason = match &self.subject {
+            subject if subject.is_random() => {
+                format!("{who} needs a model without draws, and this one is random")
+            }
+            Subject::Local { classifier, .. } => return Ok(classifier),
+            _ => format!("{who} needs a model in this process, and this one is a service"),
+        };
+        Err(Error::Experiment { path: PathBuf::from(&self.name), reason })
     }
 }
 
@@ -125,6 +107,12 @@ impl Runner<'_> {
             correct: (0..test.len()).filter(correct).count() as u64,
             defense: plan.defense.into(),
             defense_config: plan.config.clone(),
+            gradient: match &plan.source {
+                Source::Wrapped { transformation, .. } => {
+                    Some(transformation.gradient().name().into())
+                }
+                _ => None,
+            },
             source: describe(&plan.source),
             parameters: built.training.parameters,
             epochs: built.training.history.len() as u32,
@@ -218,28 +206,13 @@ impl Runner<'_> {
                 Ok(built(digest, subject, Training::default()))
             }
             Source::Wrapped { base, transformation } => {
-                let base = find(base)?;
-                let classifier =
-                    transformation.wrap(Arc::clone(base.classifier("a transformation")?))?;
-                let digest = digest(&[&base.digest, plan.defense, &plan.config.to_string()]);
-                Ok(local(digest, Arc::from(classifier), None, Training::default()))
+                let (digest, subject) = self.wrapped(plan, find(base)?, transformation.as_ref())?;
+                Ok(built(digest, subject, Training::default()))
             }
             Source::Voting { members, ensemble } => {
                 let members: Vec<&Built> = members.iter().map(find).collect::<Result<_>>()?;
-                let boxed = |member: &&Built| -> Result<Box<dyn Classifier>> {
-                    Ok(Box::new(Arc::clone(member.classifier("an ensemble")?)))
-                };
-                let boxed = members.iter().map(boxed).collect::<Result<_>>()?;
-                let voting = Arc::new(ensemble.combine(boxed)?);
-                let config = plan.config.to_string();
-                let mut parts = vec![plan.defense, &config];
-                parts.extend(members.iter().map(|member| member.digest.as_str()));
-                let stand_in: Option<Arc<dyn Classifier>> = if ensemble.majority {
-                    Some(Arc::new(Averaged(Arc::clone(&voting))))
-                } else {
-                    None
-                };
-                Ok(local(digest(&parts), voting, stand_in, Training::default()))
+                let (digest, subject) = self.voting(plan, &members, ensemble)?;
+                Ok(built(digest, subject, Training::default()))
             }
         }
     }

@@ -4,6 +4,7 @@ mod attacked;
 mod bound;
 mod build;
 mod certify;
+mod compose;
 mod contradiction;
 mod data;
 mod examples;

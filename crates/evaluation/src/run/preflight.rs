@@ -5,6 +5,7 @@ use std::sync::Arc;
 use burn::prelude::*;
 use duress_certification::Certification;
 use duress_core::{Classifier, Domain, Reach, Setting};
+use duress_defenses::VotingEnsemble;
 use duress_models::{Architecture, Model, Recipe};
 
 use super::Runner;
@@ -21,6 +22,7 @@ impl Runner<'_> {
         self.check_training()?;
         self.check_models()?;
         self.check_proofs()?;
+        self.check_certifiers()?;
         self.check_attacks()
     }
 
@@ -70,13 +72,30 @@ impl Runner<'_> {
                     self.unasked(endpoint, settings)?;
                     self.check_access(plan)?;
                 }
-                Source::Wrapped { transformation, .. } => {
-                    let wrapped = transformation.wrap(Arc::clone(&blank));
-                    wrapped.map_err(|error| self.at(plan)(error.into()))?;
+                Source::Wrapped { base, transformation } => {
+                    let checked = transformation.check(test.domain());
+                    checked.map_err(|error| self.at(plan)(error.into()))?;
+                    self.without_draws(plan, [base])?;
+                    if transformation.needs_data() && self.data.train.is_empty() {
+                        return Err(self.fault(&format!(
+                            "[[model]] `{}`: `{}` takes something from training samples, and \
+                             [data] has none",
+                            plan.name, plan.defense
+                        )));
+                    }
                 }
                 Source::Voting { members, ensemble } => {
+                    self.without_draws(plan, members)?;
+                    if ensemble.fitted && self.data.validation.is_empty() {
+                        return Err(self.fault(&format!(
+                            "[[model]] `{}`: `fitted` weights need validation samples; raise \
+                             `validation` in [data]",
+                            plan.name
+                        )));
+                    }
+                    let settled = VotingEnsemble { fitted: false, ..ensemble.clone() };
                     let member = |_| -> Box<dyn Classifier> { Box::new(Arc::clone(&blank)) };
-                    let combined = ensemble.combine(members.iter().map(member).collect());
+                    let combined = settled.combine(members.iter().map(member).collect());
                     combined.map_err(|error| self.at(plan)(error.into()))?;
                 }
             }
@@ -93,6 +112,26 @@ impl Runner<'_> {
             });
             if proved && !plan.is_trained() {
                 self.network(&plan.name).map_err(self.at(plan))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the models another one is made of answer without draws: an expectation over
+    /// draws is taken of a whole model.
+    fn without_draws<'n>(
+        &self,
+        plan: &ModelPlan,
+        parts: impl IntoIterator<Item = &'n String>,
+    ) -> Result<()> {
+        for part in parts {
+            let of = self.experiment.models.iter().find(|other| other.name == *part);
+            if of.is_some_and(ModelPlan::is_random) {
+                return Err(self.fault(&format!(
+                    "[[model]] `{}`: `{part}` is random, and nothing can be put around it; put \
+                     the random transformation outermost",
+                    plan.name
+                )));
             }
         }
         Ok(())
@@ -123,6 +162,23 @@ impl Runner<'_> {
         )))
     }
 
+    /// A certificate is about one function, and a random model is many.
+    fn check_certifiers(&self) -> Result<()> {
+        let random = |name: &&String| {
+            self.experiment.models.iter().any(|model| model.name == **name && model.is_random())
+        };
+        for plan in &self.experiment.certifiers {
+            if let Some(name) = plan.models.iter().find(random) {
+                return Err(self.fault(&format!(
+                    "[[certify]] `{}`: `{name}` is random; name the models without draws in \
+                     `models`",
+                    plan.name
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn check_attacks(&self) -> Result<()> {
         let test = &self.data.test;
         let setting =
@@ -131,6 +187,11 @@ impl Runner<'_> {
             let at = |reason: &str| self.fault(&format!("[[attack]] `{}`: {reason}", plan.label));
             let algorithm = plan.attack.algorithm();
             algorithm.check(&setting).map_err(|error| at(&error.to_string()))?;
+            if plan.model_draws.is_some()
+                && !self.experiment.models.iter().any(ModelPlan::is_random)
+            {
+                return Err(at("`model_draws` are of a random [[model]], and there is none"));
+            }
             if algorithm.reach() != Reach::Box {
                 continue;
             }

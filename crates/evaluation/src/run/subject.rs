@@ -3,10 +3,12 @@ use std::sync::{Arc, OnceLock};
 
 use burn::prelude::*;
 use duress_core::{
-    Classifier, Cut, LabelOracle, Oracle, Passes, ScoreOracle, Surrogate, WhiteBox, arg_max, host,
+    Classifier, Cut, Expectation, LabelOracle, Oracle, Passes, ScoreOracle, Seed, Surrogate,
+    WhiteBox, arg_max, host,
 };
 
 use crate::Result;
+use duress_defenses::Defended;
 
 /// What there is to attack.
 pub(super) enum Subject {
@@ -15,6 +17,8 @@ pub(super) enum Subject {
         classifier: Arc<dyn Classifier>,
         /// What an adversary differentiates where the classifier itself has no gradient of use.
         stand_in: Option<Arc<dyn Classifier>>,
+        /// The same classifier, where its answers depend on draws.
+        random: Option<Arc<Defended>>,
         /// How passes cut batches of the classifier and of the stand-in, found at the first oracle.
         cuts: OnceLock<[Cut; 2]>,
     },
@@ -29,7 +33,38 @@ impl Subject {
         classifier: Arc<dyn Classifier>,
         stand_in: Option<Arc<dyn Classifier>>,
     ) -> Self {
-        Subject::Local { classifier, stand_in, cuts: OnceLock::new() }
+        Subject::Local { classifier, stand_in, random: None, cuts: OnceLock::new() }
+    }
+
+    /// A classifier behind a transformation.
+    pub(super) fn defended(defended: Arc<Defended>) -> Self {
+        let random = defended.is_random().then(|| Arc::clone(&defended));
+        Subject::Local { classifier: defended, stand_in: None, random, cuts: OnceLock::new() }
+    }
+
+    /// Whether answers depend on draws.
+    pub(super) fn is_random(&self) -> bool {
+        matches!(self, Subject::Local { random: Some(_), .. })
+    }
+
+    /// Runs `work` with what an adversary works on and, where that is not the subject itself, with
+    /// who judges the result: a random model is attacked in expectation over `draws` draws that
+    /// follow from `seed`, and judged by the deployed one, which draws for each row anew.
+    pub(super) fn with_adversary<T>(
+        &self,
+        passes: &Passes,
+        (draws, seed): (u32, Seed),
+        work: impl FnOnce(Oracle<'_>, Option<Oracle<'_>>) -> T,
+    ) -> T {
+        match self {
+            Subject::Local { random: Some(defended), .. } => {
+                let adversary = defended.adversary();
+                let mean = Expectation::new(&adversary, passes, draws, seed, 0);
+                let judge = |judge: Oracle<'_>| work(Oracle::Gradients(&mean), Some(judge));
+                self.with_oracle(passes, judge)
+            }
+            _ => self.with_oracle(passes, |own| work(own, None)),
+        }
     }
 
     /// Runs `work` with the best access an adversary has.
@@ -37,7 +72,7 @@ impl Subject {
         let (classifier, stand_in, cuts) = match self {
             Subject::Scores(oracle) => return work(Oracle::Scores(oracle.as_ref())),
             Subject::Labels(oracle) => return work(Oracle::Labels(oracle.as_ref())),
-            Subject::Local { classifier, stand_in, cuts } => {
+            Subject::Local { classifier, stand_in, cuts, .. } => {
                 (classifier.as_ref(), stand_in.as_deref(), cuts)
             }
         };

@@ -4,16 +4,25 @@ use duress_core::{Domain, Layout, Seed};
 use serde::{Deserialize, Serialize};
 
 use super::count::Count;
-use super::{Body, LeNet, Mlp, Network, ResNet, SmallCnn, WideResNet, resnet, wide_resnet};
+use super::{
+    Body, Committee, LeNet, Mlp, Network, ResNet, SmallCnn, WideResNet, resnet, wide_resnet,
+};
 use crate::initialization::he_normal;
 use crate::{Error, Result};
 
 /// A network on paper: its name and its parameters, as in a configuration file.
 ///
-/// All but `mlp` need an image domain.
+/// All but `mlp` (and committees of it) need an image domain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Architecture {
+    /// [`Committee`]: several networks whose probabilities are averaged.
+    Committee {
+        /// What each member is; no committee itself.
+        member: Box<Architecture>,
+        /// Number of members, 1 to 1000.
+        members: usize,
+    },
     /// [`Mlp`]: fully connected layers on any domain.
     Mlp {
         /// Widths of the hidden layers, each positive; none for softmax regression.
@@ -45,6 +54,7 @@ impl Architecture {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
+            Architecture::Committee { .. } => Committee::NAME,
             Architecture::Mlp { .. } => "mlp",
             Architecture::SmallCnn {} => SmallCnn::NAME,
             Architecture::LeNet {} => LeNet::NAME,
@@ -95,6 +105,10 @@ impl Architecture {
         let Plan { shape, body } = self.plan(domain, classes)?;
         let [channels, ..] = shape;
         let body = match body {
+            Parts::Committee((member, members, _)) => {
+                let networks = (0..members).map(|_| member.blank(domain, classes, device));
+                Body::Committee(Committee::new(networks.collect::<Result<_>>()?))
+            }
             Parts::Mlp(hidden) => Body::Mlp(Mlp::new(domain.features(), hidden, classes, device)),
             Parts::SmallCnn => Body::SmallCnn(SmallCnn::new(shape, classes, device)?),
             Parts::LeNet => Body::LeNet(LeNet::new(shape, classes, device)?),
@@ -116,6 +130,23 @@ impl Architecture {
             return fault("classes", "at least 1", classes);
         }
         let body = match self {
+            Architecture::Committee { member, members } => {
+                if !(1..=1000).contains(members) {
+                    return fault("members", "between 1 and 1000", *members);
+                }
+                if matches!(**member, Architecture::Committee { .. }) {
+                    return Err(Error::Parameter {
+                        what,
+                        field: "member",
+                        expected: "no committee".into(),
+                        got: "a committee".into(),
+                    });
+                }
+                let each = member.plan(domain, classes)?;
+                let count = Count::zero().repeat(*members, each.parameters(classes)?);
+                let body = Parts::Committee((member, *members, count));
+                return Ok(Plan { shape: each.shape, body });
+            }
             Architecture::Mlp { hidden } => {
                 if let Some(&width) = hidden.iter().find(|&&width| width == 0) {
                     return fault("hidden", "positive widths", width);
@@ -146,6 +177,8 @@ struct Plan<'a> {
 }
 
 enum Parts<'a> {
+    /// With the parameters of all members.
+    Committee((&'a Architecture, usize, Count)),
     Mlp(&'a [usize]),
     SmallCnn,
     LeNet,
@@ -157,6 +190,7 @@ impl Plan<'_> {
     fn parameters(&self, classes: usize) -> Result<Count> {
         let shape @ [channels, height, width] = self.shape;
         Ok(match self.body {
+            Parts::Committee((_, _, count)) => count,
             Parts::Mlp(hidden) => Mlp::parameters(channels * height * width, hidden, classes),
             Parts::SmallCnn => SmallCnn::parameters(shape, classes)?,
             Parts::LeNet => LeNet::parameters(shape, classes)?,
@@ -187,6 +221,11 @@ pub struct Entry {
 
 /// Every architecture, in alphabetical order.
 pub const ARCHITECTURES: &[Entry] = &[
+    Entry {
+        name: "committee",
+        reference: "arXiv:1901.08846",
+        parse: |table| parse("committee", table),
+    },
     Entry {
         name: "lenet",
         reference: "LeCun et al., Proc. IEEE 86 (1998)",

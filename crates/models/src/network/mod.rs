@@ -1,5 +1,6 @@
 //! Networks: rows in, logits out.
 mod architecture;
+mod committee;
 mod count;
 mod layers;
 mod lenet;
@@ -13,6 +14,7 @@ use burn::prelude::*;
 use duress_core::{Domain, Frozen};
 
 pub use architecture::{ARCHITECTURES, Architecture, Entry, find};
+pub use committee::Committee;
 pub use lenet::LeNet;
 pub use mlp::Mlp;
 pub use resnet::{BasicBlock, ResNet};
@@ -25,6 +27,17 @@ use crate::{Normalization, Result};
 pub trait Trainable: Module + Sync {
     /// Logits (before softmax) of rows in raw units, `[N, F] → [N, K]`.
     fn forward(&self, rows: Tensor<2>) -> Tensor<2>;
+
+    /// Number of networks that this one is made of: 1 unless it is several, trained as one.
+    fn members(&self) -> usize {
+        1
+    }
+
+    /// The logits of one member, `[N, F] → [N, K]`: those of the whole where there is but one.
+    fn member_logits(&self, member: usize, rows: Tensor<2>) -> Tensor<2> {
+        let _ = member;
+        self.forward(rows)
+    }
 }
 
 /// A [`Trainable`] pinned in evaluation mode: what an attack may see.
@@ -42,6 +55,8 @@ pub fn snapshot<M: Trainable>(network: &M, domain: &Domain) -> Result<Snapshot<M
 /// The layers of a [`Network`].
 #[derive(Module, Debug)]
 pub enum Body {
+    /// Several networks.
+    Committee(Committee),
     /// Fully connected layers.
     Mlp(Mlp),
     /// Two strided convolutions.
@@ -99,13 +114,11 @@ impl Network {
     /// Logits of rows in raw units, `[N, F] → [N, K]`.
     #[must_use]
     pub fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
-        let rows = match &self.normalization {
-            Some(normalization) => normalization.apply(rows),
-            None => rows,
-        };
+        let rows = self.normalized(rows);
         let ([count, _], [channels, height, width]) = (rows.dims(), self.shape);
         let images = |rows: Tensor<2>| rows.reshape([count, channels, height, width]);
         match &self.body {
+            Body::Committee(body) => body.forward(rows),
             Body::Mlp(body) => body.forward(rows),
             Body::SmallCnn(body) => body.forward(images(rows)),
             Body::LeNet(body) => body.forward(images(rows)),
@@ -113,10 +126,31 @@ impl Network {
             Body::WideResNet(body) => body.forward(images(rows)),
         }
     }
+
+    fn normalized(&self, rows: Tensor<2>) -> Tensor<2> {
+        match &self.normalization {
+            Some(normalization) => normalization.apply(rows),
+            None => rows,
+        }
+    }
 }
 
 impl Trainable for Network {
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
         Network::forward(self, rows)
+    }
+
+    fn members(&self) -> usize {
+        match &self.body {
+            Body::Committee(body) => body.members().len(),
+            _ => 1,
+        }
+    }
+
+    fn member_logits(&self, member: usize, rows: Tensor<2>) -> Tensor<2> {
+        match &self.body {
+            Body::Committee(body) => body.members()[member].forward(self.normalized(rows)),
+            _ => Network::forward(self, rows),
+        }
     }
 }

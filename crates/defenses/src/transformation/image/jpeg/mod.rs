@@ -2,17 +2,19 @@
 //!
 //! Dziugaite, Ghahramani, Roy. *A study of the effect of JPG compression on adversarial images.*
 //! 2016. <https://arxiv.org/abs/1608.00853>
-use std::sync::Arc;
+mod differentiable;
 
 use burn::prelude::*;
-use duress_core::{Classifier, Domain, Error, Result, host};
+use duress_core::{Domain, Result, host};
 use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
 use image::{DynamicImage, ExtendedColorType};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Backward, Transformation};
 use crate::table::{Entry, defaults, transformation};
+use crate::transformation::mapping::wrong;
+use crate::transformation::{Backward, Draws, Mapping, Transformation};
+use differentiable::Codec;
 
 /// Compresses each image and hands the decompressed one on.
 ///
@@ -22,7 +24,9 @@ use crate::table::{Entry, defaults, transformation};
 pub struct Jpeg {
     /// Quality of the codec, 1 to 100.
     pub quality: u8,
-    /// What an attack sees of it.
+    /// What an attack sees of it: the identity, nothing, or as its stand-in a differentiable codec
+    /// with a cubic in place of the rounding (Shin, Song, *JPEG-resistant Adversarial Images*,
+    /// NIPS 2017 Workshop on Machine Learning and Computer Security).
     pub backward: Backward,
 }
 
@@ -34,56 +38,58 @@ impl Default for Jpeg {
 
 pub(crate) const ENTRY: Entry = Entry {
     name: "jpeg",
-    summary: "JPEG compression of the input, differentiated as the identity (BPDA)",
+    summary: "JPEG compression of the input, differentiated as the identity or a smooth codec",
     reference: "arXiv:1608.00853",
     defaults: defaults::<Jpeg>,
     parse: transformation::<Jpeg>,
 };
 
 impl Transformation for Jpeg {
-    fn wrap(&self, base: Arc<dyn Classifier>) -> Result<Box<dyn Classifier>> {
-        let expect = |field, expected, got: String| {
-            Err(Error::Parameter { algorithm: ENTRY.name, field, expected, got })
-        };
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn gradient(&self) -> Backward {
+        self.backward
+    }
+
+    fn check(&self, domain: &Domain) -> Result<()> {
         if !(1..=100).contains(&self.quality) {
-            return expect("quality", "between 1 and 100", self.quality.to_string());
+            return wrong(ENTRY.name, "quality", "between 1 and 100", self.quality);
         }
-        let [channels, height, width] = base.domain().image_shape()?;
+        if self.backward == Backward::Exact {
+            let expected = "`identity`, `surrogate` or `none`: the codec has no gradient";
+            return wrong(ENTRY.name, "backward", expected, self.backward.name());
+        }
+        let [channels, height, width] = domain.image_shape()?;
         if !matches!(channels, 1 | 3) {
-            return expect("channels", "1 or 3", channels.to_string());
+            return wrong(ENTRY.name, "channels", "1 or 3", channels);
         }
         if height.max(width) > usize::from(u16::MAX) {
-            return expect("side", "at most 65535", height.max(width).to_string());
+            return wrong(ENTRY.name, "side", "at most 65535", height.max(width));
         }
-        Ok(Box::new(Compressed { base, jpeg: self.clone() }))
+        Ok(())
+    }
+
+    fn prepare(&self, domain: &Domain) -> Result<Box<dyn Mapping>> {
+        let codec = Codec::new(domain, self.quality)?;
+        Ok(Box::new(Compression { jpeg: self.clone(), domain: domain.clone(), codec }))
     }
 }
 
-/// A classifier of compressed images.
-struct Compressed {
-    base: Arc<dyn Classifier>,
+struct Compression {
     jpeg: Jpeg,
+    domain: Domain,
+    codec: Codec,
 }
 
-impl Classifier for Compressed {
-    fn domain(&self) -> &Domain {
-        self.base.domain()
+impl Mapping for Compression {
+    fn apply(&self, rows: Tensor<2>, _: &Draws) -> Tensor<2> {
+        self.jpeg.compress(rows.inner(), &self.domain)
     }
 
-    fn classes(&self) -> usize {
-        self.base.classes()
-    }
-
-    fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
-        let plain = rows.clone().inner();
-        let compressed = self.jpeg.compress(plain.clone(), self.domain());
-        match self.jpeg.backward {
-            // The difference is off the tape: forward the compressed rows, backward the identity.
-            Backward::Identity if rows.is_autodiff() => {
-                self.base.forward(rows + (compressed - plain))
-            }
-            Backward::Identity | Backward::None => self.base.forward(compressed),
-        }
+    fn surrogate(&self, rows: Tensor<2>, _: &Draws) -> Tensor<2> {
+        self.codec.apply(rows)
     }
 }
 
@@ -133,8 +139,11 @@ impl Jpeg {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use duress_core::{Evaluation, Goal, Loss, Passes};
+    use crate::transformation::Defended;
+    use duress_core::{Classifier, Error, Evaluation, Goal, Loss, Passes, Seed};
 
     /// Two logits: the sum of the pixels, and zero.
     struct Sum(Domain);
@@ -154,8 +163,8 @@ mod tests {
         }
     }
 
-    fn wrapped(jpeg: &Jpeg, channels: usize) -> Result<Box<dyn Classifier>> {
-        jpeg.wrap(Arc::new(Sum(Domain::image(channels, 8, 8).unwrap())))
+    fn wrapped(jpeg: &Jpeg, channels: usize) -> Result<Defended> {
+        jpeg.wrap(Arc::new(Sum(Domain::image(channels, 8, 8).unwrap())), Seed(0))
     }
 
     fn gradient(jpeg: &Jpeg) -> Result<Evaluation> {
@@ -165,7 +174,7 @@ mod tests {
         let aim = Goal::Targeted(vec![0, 0]).aim(&device);
         let margin = duress_attacks::LossKind::Margin;
         assert_eq!(margin.name(), "margin");
-        passes.gradient(wrapped(jpeg, 1).unwrap().as_ref(), rows, &aim, &margin)
+        passes.gradient(&wrapped(jpeg, 1).unwrap(), rows, &aim, &margin)
     }
 
     /// A flat image has one coefficient: quality 100 keeps it to the byte.
@@ -206,5 +215,7 @@ mod tests {
     fn two_channels_and_quality_zero_are_refused() {
         assert!(wrapped(&Jpeg::default(), 2).is_err());
         assert!(wrapped(&Jpeg { quality: 0, ..Jpeg::default() }, 1).is_err());
+        let exact = Jpeg { backward: Backward::Exact, ..Jpeg::default() };
+        assert!(wrapped(&exact, 1).is_err());
     }
 }

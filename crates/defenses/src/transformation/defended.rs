@@ -1,0 +1,175 @@
+//! A classifier behind a transformation, as three people see it.
+//!
+//! Its owner deploys [`Defended`]: each input with a draw of its own. The adversary who knows the
+//! defence differentiates the same through BPDA, and in expectation over draws ([`Defended::adversary`]).
+//! One who does not takes the gradient as it comes ([`Defended::naive`]), or that of the base.
+use std::sync::Arc;
+
+use burn::prelude::*;
+use duress_core::{Classifier, Domain, Randomized, Result, Seed, host};
+
+use super::{Backward, Draws, Mapping};
+
+/// A classifier behind a transformation, as deployed.
+///
+/// Without a tape it is the real pipeline, bit for bit. On a tape the values are the same up to
+/// rounding and the gradient passes as the transformation says. A random transformation takes a
+/// draw of its own for each row, from the seed and the row's bits: so the answers to a row do not
+/// depend on the batch, and one more query of a changed row is one more draw.
+pub struct Defended {
+    base: Arc<dyn Classifier>,
+    mapping: Box<dyn Mapping>,
+    backward: Backward,
+    random: bool,
+    seed: Seed,
+}
+
+impl Defended {
+    /// `base` behind the mapping that `prepare` makes for its domain.
+    pub(super) fn new(
+        base: Arc<dyn Classifier>,
+        backward: Backward,
+        random: bool,
+        seed: Seed,
+        prepare: impl FnOnce(&Domain) -> Result<Box<dyn Mapping>>,
+    ) -> Result<Self> {
+        let mapping = prepare(base.domain())?;
+        Ok(Self { base, mapping, backward, random, seed })
+    }
+
+    /// The classifier without the transformation.
+    #[must_use]
+    pub fn base(&self) -> &Arc<dyn Classifier> {
+        &self.base
+    }
+
+    /// How a gradient passes.
+    #[must_use]
+    pub fn gradient(&self) -> Backward {
+        self.backward
+    }
+
+    /// Whether answers depend on a draw.
+    #[must_use]
+    pub fn is_random(&self) -> bool {
+        self.random
+    }
+
+    /// The rows that the classifier behind the transformation sees, off the tape.
+    #[must_use]
+    pub fn transformed(&self, rows: Tensor<2>) -> Tensor<2> {
+        let rows = rows.inner();
+        let draws = self.draws(&rows);
+        self.mapping.apply(rows, &draws)
+    }
+
+    /// For the adversary who knows the defence: one draw for all rows of a pass, named, so that an
+    /// [`duress_core::Expectation`] can average over draws (EOT).
+    #[must_use]
+    pub fn adversary(&self) -> Adversary<'_> {
+        Adversary(self)
+    }
+
+    /// For the adversary who asks the pipeline for its own gradient: zero where a step function
+    /// stands in the way, that of one draw where it is random.
+    #[must_use]
+    pub fn naive(&self) -> Naive<'_> {
+        Naive(self)
+    }
+
+    /// The draws of a pass.
+    fn draws(&self, rows: &Tensor<2>) -> Draws {
+        if !self.random {
+            return Draws::shared(self.seed.0);
+        }
+        let features = rows.dims()[1];
+        let values = host::floats(rows.clone().inner()).expect("the device hands back its rows");
+        Draws::of_rows(&values, features, self.seed)
+    }
+
+    /// Logits with the gradient of the backward pass.
+    fn through(&self, rows: Tensor<2>, draws: &Draws) -> Tensor<2> {
+        let mapping = self.mapping.as_ref();
+        let seen = if rows.is_autodiff() {
+            let plain = rows.clone().inner();
+            match self.backward {
+                Backward::Exact => mapping.apply(rows, draws),
+                // The difference is off the tape: forward the transformed rows, backward the
+                // identity, or the stand-in.
+                Backward::Identity => rows + (mapping.apply(plain.clone(), draws).inner() - plain),
+                Backward::Surrogate => {
+                    let hard = mapping.apply(plain, draws).inner();
+                    let soft = mapping.surrogate(rows, draws);
+                    let rest = hard - soft.clone().inner();
+                    soft + rest
+                }
+                Backward::None => mapping.apply(plain, draws).inner(),
+            }
+        } else {
+            mapping.apply(rows, draws)
+        };
+        mapping.logits(self.base.forward(seen))
+    }
+}
+
+impl Classifier for Defended {
+    fn domain(&self) -> &Domain {
+        self.mapping.outer().unwrap_or_else(|| self.base.domain())
+    }
+
+    fn classes(&self) -> usize {
+        self.base.classes()
+    }
+
+    fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+        let draws = self.draws(&rows);
+        self.through(rows, &draws)
+    }
+}
+
+/// See [`Defended::adversary`].
+#[derive(Clone, Copy)]
+pub struct Adversary<'a>(&'a Defended);
+
+impl Randomized for Adversary<'_> {
+    fn domain(&self) -> &Domain {
+        Classifier::domain(self.0)
+    }
+
+    fn classes(&self) -> usize {
+        Classifier::classes(self.0)
+    }
+
+    fn forward(&self, rows: Tensor<2>, draw: u64) -> Tensor<2> {
+        self.0.through(rows, &Draws::shared(draw))
+    }
+}
+
+/// See [`Defended::naive`].
+#[derive(Clone, Copy)]
+pub struct Naive<'a>(&'a Defended);
+
+impl Classifier for Naive<'_> {
+    fn domain(&self) -> &Domain {
+        Classifier::domain(self.0)
+    }
+
+    fn classes(&self) -> usize {
+        Classifier::classes(self.0)
+    }
+
+    fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+        let Naive(defended) = *self;
+        if !rows.is_autodiff() || defended.backward == Backward::Exact {
+            return Classifier::forward(defended, rows);
+        }
+        let draws = defended.draws(&rows);
+        let hard = defended.mapping.apply(rows.clone().inner(), &draws).inner();
+        // On the tape, with a slope of zero: what automatic differentiation says of a step.
+        let flat = match defended.backward {
+            Backward::Surrogate => defended.mapping.surrogate(rows, &draws),
+            _ => rows,
+        };
+        defended.mapping.logits(defended.base.forward(flat * 0.0 + hard))
+    }
+}

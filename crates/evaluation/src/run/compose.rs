@@ -1,0 +1,113 @@
+//! Models made of other models: behind a transformation, or voting.
+use std::sync::Arc;
+
+use burn::prelude::*;
+use duress_core::Classifier;
+use duress_defenses::{TrainingRows, Transformation, VotingEnsemble};
+use duress_models::Ensemble;
+
+use super::build::digest;
+use super::subject::Subject;
+use super::{Built, Runner};
+use crate::Result;
+use crate::experiment::ModelPlan;
+
+/// The averaged probabilities of an ensemble, owned.
+struct Averaged(Arc<Ensemble>);
+
+impl Classifier for Averaged {
+    fn domain(&self) -> &duress_core::Domain {
+        self.0.domain()
+    }
+
+    fn classes(&self) -> usize {
+        self.0.classes()
+    }
+
+    fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+        self.0.averaged().forward(rows)
+    }
+}
+
+/// A transformation, as the experiment gives it or with what training samples gave.
+enum Fitted<'t> {
+    Given(&'t dyn Transformation),
+    Made(Box<dyn Transformation>),
+}
+
+impl Fitted<'_> {
+    fn get(&self) -> &dyn Transformation {
+        match self {
+            Fitted::Given(given) => *given,
+            Fitted::Made(made) => made.as_ref(),
+        }
+    }
+}
+
+impl Runner<'_> {
+    /// A model behind a transformation, and the digest of what it is made of: the base, the
+    /// settings, the training samples where it takes something from them, the seed where it draws.
+    pub(super) fn wrapped(
+        &self,
+        plan: &ModelPlan,
+        base: &Built,
+        transformation: &dyn Transformation,
+    ) -> Result<(String, Subject)> {
+        let classifier = Arc::clone(base.classifier("a transformation")?);
+        let (transformation, data) = self.fitted(transformation)?;
+        let defended = transformation.get().wrap(classifier, self.experiment.seed)?;
+        let (config, seed) = (plan.config.to_string(), self.experiment.seed.0.to_string());
+        let mut parts = vec![base.digest.as_str(), plan.defense, &config];
+        parts.extend(data);
+        if defended.is_random() {
+            parts.push(&seed);
+        }
+        Ok((digest(&parts), Subject::defended(Arc::new(defended))))
+    }
+
+    /// Models that vote, and the digest of what they are: with the validation samples where
+    /// weights are fitted to them.
+    pub(super) fn voting(
+        &self,
+        plan: &ModelPlan,
+        members: &[&Built],
+        ensemble: &VotingEnsemble,
+    ) -> Result<(String, Subject)> {
+        let boxed = |member: &&Built| -> Result<Box<dyn Classifier>> {
+            Ok(Box::new(Arc::clone(member.classifier("an ensemble")?)))
+        };
+        let boxed: Vec<Box<dyn Classifier>> = members.iter().map(boxed).collect::<Result<_>>()?;
+        let config = plan.config.to_string();
+        let mut parts = vec![plan.defense, &config];
+        parts.extend(members.iter().map(|member| member.digest.as_str()));
+        let ensemble = if ensemble.fitted {
+            let all: Vec<&dyn Classifier> = boxed.iter().map(AsRef::as_ref).collect();
+            let data = &self.data.validation;
+            parts.push(data.digest());
+            ensemble.fit(&all, data.values(), data.labels(), self.context.passes)?
+        } else {
+            ensemble.clone()
+        };
+        let voting = Arc::new(ensemble.combine(boxed)?);
+        let stand_in: Option<Arc<dyn Classifier>> =
+            if ensemble.majority { Some(Arc::new(Averaged(Arc::clone(&voting)))) } else { None };
+        Ok((digest(&parts), Subject::local(voting, stand_in)))
+    }
+
+    /// A transformation with what it takes from the training samples, and their digest where it
+    /// takes something.
+    fn fitted<'t>(
+        &self,
+        transformation: &'t dyn Transformation,
+    ) -> Result<(Fitted<'t>, Option<&str>)> {
+        if !transformation.needs_data() {
+            return Ok((Fitted::Given(transformation), None));
+        }
+        let train = &self.data.train;
+        let rows = TrainingRows::new(train.values(), train.domain())?;
+        match transformation.fit(&rows)? {
+            Some(fitted) => Ok((Fitted::Made(fitted), Some(train.digest()))),
+            None => Ok((Fitted::Given(transformation), None)),
+        }
+    }
+}
