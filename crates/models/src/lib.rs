@@ -29,8 +29,8 @@ pub use error::{Error, Result, WeightFault};
 pub use import::{ForeignWeights, KeyMap, WeightLayout};
 pub use model::Model;
 pub use network::{
-    ARCHITECTURES, Architecture, BasicBlock, Body, Entry, LeNet, Mlp, Network, PreActivationBlock,
-    ResNet, SmallCnn, Trainable, WideResNet, find,
+    ARCHITECTURES, Architecture, BasicBlock, Body, Entry, FirstLayer, LeNet, Mlp, Network,
+    PreActivationBlock, ResNet, SmallCnn, Trainable, WideResNet, find,
 };
 pub use normalization::Normalization;
 pub use train::{

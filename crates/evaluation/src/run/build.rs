@@ -331,6 +331,7 @@ impl Runner<'_> {
             passes: context.passes,
             watch: watch.as_mut().map(|watch| watch as &mut dyn Watch<Network>),
             checkpoint: Some(&checkpoint),
+            extra: None,
             progress: context.observer,
         };
         let samples = TrainingData {
