@@ -10,6 +10,10 @@ pub mod transformation;
 pub use ensemble::VotingEnsemble;
 pub use table::{DEFENSES, Defense, Entry, find};
 pub use training::{
-    FgsmTraining, GaussianAugmentation, PgdTraining, RobustnessWatch, TrainingDefense,
+    BaseRecipe, Combination, DefensiveDistillation, EnsembleAdversarialTraining, FgsmTraining,
+    FiniteDifferenceCurvature, FiniteDifferenceInputGradient, FiniteDifferenceJacobian,
+    FreeTraining, GaussianAugmentation, HelperTraining, LogitPairing, Mart, MultiNormTraining,
+    NoParameters, NormBall, ParsevalTraining, PgdTraining, RobustnessWatch, SpectralNormConstraint,
+    Trades, TrainingDefense, WassersteinTraining, WeightPerturbation, Yopo,
 };
 pub use transformation::{Backward, Jpeg, Transformation};

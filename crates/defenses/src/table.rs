@@ -33,11 +33,27 @@ pub struct Entry {
 
 /// Every defence, in alphabetical order.
 pub const DEFENSES: &[Entry] = &[
+    training::WEIGHT_PERTURBATION,
+    training::CURVATURE,
+    training::DEFENSIVE_DISTILLATION,
     ensemble::ENTRY,
+    training::ENSEMBLE_ADVERSARIAL_TRAINING,
     training::FGSM_TRAINING,
+    training::FREE_TRAINING,
     training::GAUSSIAN_AUGMENTATION,
+    training::HELPER_TRAINING,
+    training::INPUT_GRADIENT,
+    training::JACOBIAN,
     transformation::JPEG,
+    training::LOGIT_PAIRING,
+    training::MART,
+    training::MULTI_NORM_TRAINING,
+    training::PARSEVAL,
     training::PGD_TRAINING,
+    training::SPECTRAL_NORM,
+    training::TRADES,
+    training::WASSERSTEIN_TRAINING,
+    training::YOPO,
 ];
 
 /// The entry called `name`.

@@ -54,7 +54,7 @@ impl Objective<Network> for Keeper {
         network: &Network,
         batch: &Batch,
         step: &Step<'_>,
-        memory: &Memory<Network>,
+        memory: &mut Memory<Network>,
     ) -> Result<Traced, Error> {
         self.seen.lock().unwrap().push((step.step, batch.ids[0]));
         let kept = memory.tensor("shift").unwrap_or_else(|| batch.rows.zeros_like());
@@ -76,23 +76,26 @@ impl Objective<Network> for Keeper {
         }
         let recipe = Recipe { epochs: 2, ..now.recipe.clone() };
         let trained = now.companion("companion", now.network, &Standard, &recipe)?;
-        Ok(Memory::default().with_network("companion", &trained))
+        let mut memory = Memory::default();
+        memory.keep_network("companion", &trained);
+        Ok(memory)
     }
 
     fn remember(
         &self,
-        memory: Memory<Network>,
+        memory: &mut Memory<Network>,
         batch: &Batch,
         _: &Step<'_>,
         feedback: Feedback,
-    ) -> Result<Memory<Network>, Error> {
+    ) -> Result<(), Error> {
         let slope = feedback.slope.unwrap();
         assert_eq!(slope.dims(), batch.rows.dims());
         let whole = memory.tensor("shift").unwrap_or_else(|| batch.rows.zeros_like());
         let [rows, features] = whole.dims();
         let count = batch.len().min(rows);
         let moved = whole.clone().narrow(0, 0, count) + slope.narrow(0, 0, count).sign() * 0.01;
-        Ok(memory.with_tensor("shift", whole.slice_assign([0..count, 0..features], moved)))
+        memory.keep_tensor("shift", whole.slice_assign([0..count, 0..features], moved));
+        Ok(())
     }
 
     fn replays(&self) -> u32 {

@@ -1,20 +1,75 @@
 //! Defences that change what a training step minimises.
+mod ball;
+mod base;
+mod curvature;
+mod difference;
+mod distillation;
+mod ensemble_adversarial;
 mod fgsm;
+mod free;
 mod gaussian;
+mod helper;
 mod inner;
+mod input_gradient;
+mod jacobian;
+mod logit_pairing;
+mod losses;
+mod mart;
+mod minimax;
+mod multi_norm;
+mod near_pgd;
+mod parseval;
 mod pgd;
+mod spectral;
+mod trades;
+mod wasserstein;
 mod watch;
+mod weight_perturbation;
+mod yopo;
 
 use duress_core::Threat;
 use duress_models::{Network, Objective};
 
+pub use base::{BaseRecipe, NoParameters};
+pub(crate) use curvature::ENTRY as CURVATURE;
+pub use curvature::FiniteDifferenceCurvature;
+pub use distillation::DefensiveDistillation;
+pub(crate) use distillation::ENTRY as DEFENSIVE_DISTILLATION;
+pub(crate) use ensemble_adversarial::ENTRY as ENSEMBLE_ADVERSARIAL_TRAINING;
+pub use ensemble_adversarial::EnsembleAdversarialTraining;
 pub(crate) use fgsm::ENTRY as FGSM_TRAINING;
 pub use fgsm::FgsmTraining;
+pub(crate) use free::ENTRY as FREE_TRAINING;
+pub use free::FreeTraining;
 pub(crate) use gaussian::ENTRY as GAUSSIAN_AUGMENTATION;
 pub use gaussian::GaussianAugmentation;
+pub(crate) use helper::ENTRY as HELPER_TRAINING;
+pub use helper::HelperTraining;
+pub(crate) use input_gradient::ENTRY as INPUT_GRADIENT;
+pub use input_gradient::FiniteDifferenceInputGradient;
+pub(crate) use jacobian::ENTRY as JACOBIAN;
+pub use jacobian::FiniteDifferenceJacobian;
+pub(crate) use logit_pairing::ENTRY as LOGIT_PAIRING;
+pub use logit_pairing::LogitPairing;
+pub(crate) use mart::ENTRY as MART;
+pub use mart::Mart;
+pub(crate) use multi_norm::ENTRY as MULTI_NORM_TRAINING;
+pub use multi_norm::{Combination, MultiNormTraining, NormBall};
+pub(crate) use parseval::ENTRY as PARSEVAL;
+pub use parseval::ParsevalTraining;
 pub(crate) use pgd::ENTRY as PGD_TRAINING;
 pub use pgd::PgdTraining;
+pub(crate) use spectral::ENTRY as SPECTRAL_NORM;
+pub use spectral::SpectralNormConstraint;
+pub(crate) use trades::ENTRY as TRADES;
+pub use trades::Trades;
+pub(crate) use wasserstein::ENTRY as WASSERSTEIN_TRAINING;
+pub use wasserstein::WassersteinTraining;
 pub use watch::RobustnessWatch;
+pub(crate) use weight_perturbation::ENTRY as WEIGHT_PERTURBATION;
+pub use weight_perturbation::WeightPerturbation;
+pub(crate) use yopo::ENTRY as YOPO;
+pub use yopo::Yopo;
 
 /// A training objective that defends.
 pub trait TrainingDefense: std::fmt::Debug + Send + Sync {

@@ -279,7 +279,7 @@ pub(super) fn load<M: Trainable>(
             }
             Part::Companion => {
                 let name = companions.next().ok_or_else(|| unnamed("companion"))?;
-                memory = memory.with_network(name, &restore(bytes, spare.valid(), "companion")?);
+                memory.keep_network(name, &restore(bytes, spare.valid(), "companion")?);
             }
             Part::Tensor => {
                 let (name, shape) = tensors.next().ok_or_else(|| unnamed("tensor"))?;
@@ -287,7 +287,7 @@ pub(super) fn load<M: Trainable>(
                     let expected = format!("{shape:?} floats");
                     fault("tensor", &expected, format!("{} bytes", bytes.len()))
                 })?;
-                memory = memory.with_tensor(name, tensor);
+                memory.keep_tensor(name, tensor);
             }
         }
     }

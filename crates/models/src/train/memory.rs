@@ -39,25 +39,19 @@ impl<M: Module> Memory<M> {
         self.tensors.get(name).cloned()
     }
 
-    /// The same with a copy of `network` in evaluation mode, in place of one of the same name.
-    #[must_use]
-    pub fn with_network(mut self, name: &str, network: &M) -> Self {
+    /// Keeps a copy of `network` in evaluation mode, in place of one of the same name.
+    pub fn keep_network(&mut self, name: &str, network: &M) {
         self.networks.insert(name.into(), network.valid());
-        self
     }
 
-    /// The same with `tensor`, in place of one of the same name.
-    #[must_use]
-    pub fn with_tensor(mut self, name: &str, tensor: Tensor<2>) -> Self {
+    /// Keeps `tensor`, in place of one of the same name.
+    pub fn keep_tensor(&mut self, name: &str, tensor: Tensor<2>) {
         self.tensors.insert(name.into(), tensor.inner());
-        self
     }
 
-    /// The same without the tensor called `name`.
-    #[must_use]
-    pub fn without_tensor(mut self, name: &str) -> Self {
+    /// Forgets the tensor called `name`, if there is one.
+    pub fn forget_tensor(&mut self, name: &str) {
         self.tensors.remove(name);
-        self
     }
 
     /// The networks, in the order of their names.

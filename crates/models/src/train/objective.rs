@@ -71,6 +71,8 @@ impl From<LossOutput> for Traced {
 /// What a backward pass says besides the weights' gradient.
 #[derive(Clone, Debug)]
 pub struct Feedback {
+    /// Which of the step's backward passes it was, from 0.
+    pub pass: u32,
     /// The gradient of the loss (a mean over the batch) by [`Traced::leaf`].
     pub slope: Option<Tensor<2>>,
     /// The logits of the pass, [`LossOutput::logits`].
@@ -106,7 +108,7 @@ pub trait Objective<M: Trainable>: Send + Sync {
         network: &M,
         batch: &Batch,
         step: &Step<'_>,
-        memory: &Memory<M>,
+        memory: &mut Memory<M>,
     ) -> Result<Traced> {
         let _ = memory;
         Ok(self.loss(network, batch, step)?.into())
@@ -121,19 +123,19 @@ pub trait Objective<M: Trainable>: Send + Sync {
         Ok(Memory::default())
     }
 
-    /// What is kept after a backward pass.
+    /// Changes what is kept after a backward pass.
     ///
     /// # Errors
     /// A failure ends the training.
     fn remember(
         &self,
-        memory: Memory<M>,
+        memory: &mut Memory<M>,
         batch: &Batch,
         step: &Step<'_>,
         feedback: Feedback,
-    ) -> Result<Memory<M>> {
-        let _ = (batch, step, feedback);
-        Ok(memory)
+    ) -> Result<()> {
+        let _ = (memory, batch, step, feedback);
+        Ok(())
     }
 
     /// Steps in a row that each batch is trained on, at least one. [`Step::step`] counts them all:

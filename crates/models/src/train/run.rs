@@ -287,22 +287,21 @@ impl<M: Trainable> Trainer<'_, '_, M> {
     fn learn(&self, state: &State<M>, batch: &Batch) -> Result<Learnt<M>> {
         let (step, objective) = (self.step(state.at), self.objective);
         let mut memory = state.memory.clone();
-        let mut pass = || -> Result<(GradientsParams, LossOutput)> {
-            let traced = objective.loss_by(&state.network, batch, &step, &memory)?;
+        let mut pass = |pass| -> Result<(GradientsParams, LossOutput)> {
+            let traced = objective.loss_by(&state.network, batch, &step, &mut memory)?;
             let output = traced.output;
             if !(output.loss.is_autodiff() && output.loss.is_tracked()) {
                 return Err(Error::LossDetached { objective: objective.name().into() });
             }
             let mut gradients = output.loss.backward();
             let slope = traced.leaf.and_then(|leaf| leaf.grad_remove(&mut gradients));
-            let feedback = Feedback { slope, logits: output.logits.clone() };
-            let kept = std::mem::take(&mut memory);
-            memory = objective.remember(kept, batch, &step, feedback)?;
+            let feedback = Feedback { pass, slope, logits: output.logits.clone() };
+            objective.remember(&mut memory, batch, &step, feedback)?;
             Ok((GradientsParams::from_grads(gradients, &state.network), output))
         };
-        let (mut gradients, mut output) = pass()?;
-        for _ in 1..objective.backward_passes() {
-            let (more, latest) = pass()?;
+        let (mut gradients, mut output) = pass(0)?;
+        for index in 1..objective.backward_passes() {
+            let (more, latest) = pass(index)?;
             gradients = sum(gradients, more, &state.network);
             output = latest;
         }
