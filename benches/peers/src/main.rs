@@ -11,6 +11,7 @@ mod measure;
 mod net;
 mod networks;
 mod pieces;
+mod training;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ use burn::prelude::Device;
 use clap::Parser;
 use duress_core::Seed;
 
-use arguments::{Arguments, Assault, Export, Networks, Work, one_line, usage};
+use arguments::{Arguments, Assault, Export, Networks, Training, Work, one_line, usage};
 use folder::Folder;
 use measure::Plan;
 
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Work::Export(arguments) => export(arguments),
         Work::Networks(arguments) => networks(&arguments),
         Work::Pieces { folder } => pieces(&folder),
+        Work::Train(arguments) => training(&arguments),
     };
     match done {
         Ok(line) => {
@@ -112,6 +114,14 @@ fn networks(arguments: &Networks) -> Result<String> {
         Ok(serde_json::to_string(&networks::measure(file, *batch, *seconds, *threads, out)?)?)
     };
     Ok(files.iter().map(line).collect::<Result<Vec<_>>>()?.join("\n"))
+}
+
+fn training(arguments: &Training) -> Result<String> {
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads);
+    threads.build_global().context("--threads")?;
+    let line = |speed: &training::Speed| -> Result<String> { Ok(serde_json::to_string(speed)?) };
+    let speeds = training::speeds(arguments.batch, arguments.threads, arguments.seconds)?;
+    Ok(speeds.iter().map(line).collect::<Result<Vec<_>>>()?.join("\n"))
 }
 
 fn pieces(folder: &Path) -> Result<String> {

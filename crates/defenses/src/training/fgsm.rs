@@ -54,6 +54,14 @@ pub(crate) const ENTRY: Entry = Entry {
     parse: training::<FgsmTraining>,
 };
 
+impl FgsmTraining {
+    /// The inner attack.
+    #[must_use]
+    pub fn attack(&self) -> Pgd {
+        Pgd { steps: 1, step_size: self.step_size, random_start: self.random_start, ..Pgd::paper() }
+    }
+}
+
 impl<M: Trainable> Objective<M> for FgsmTraining {
     fn name(&self) -> &'static str {
         ENTRY.name
@@ -64,12 +72,7 @@ impl<M: Trainable> Objective<M> for FgsmTraining {
     }
 
     fn loss(&self, network: &M, batch: &Batch, step: &Step<'_>) -> Result<LossOutput> {
-        let attack = Pgd {
-            steps: 1,
-            step_size: self.step_size,
-            random_start: self.random_start,
-            ..Pgd::paper()
-        };
+        let attack = self.attack();
         let radius = self.epsilon.get() * inner::ramp(step, self.warmup_epochs);
         let threat = Threat::new(Norm::Linf, radius)?;
         let rows = inner::adversarial_rows(&attack, &threat, network, batch, step)?;

@@ -21,6 +21,8 @@ mod near_pgd;
 mod parseval;
 mod pgd;
 mod spectral;
+#[cfg(test)]
+mod tests;
 mod trades;
 mod wasserstein;
 mod watch;
