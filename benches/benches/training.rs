@@ -25,14 +25,14 @@ fn main() -> Result<()> {
     let rows = host::floats(rows)?;
     let labels: Vec<usize> = (0..count).map(|row| row % 10).collect();
     let ids: Vec<u64> = (0..count as u64).collect();
-    let data = TrainingData { rows: &rows, labels: &labels, ids: &ids, domain: &domain, classes: 10 };
+    let data =
+        TrainingData { rows: &rows, labels: &labels, ids: &ids, domain: &domain, classes: 10 };
     let recipe = Recipe { epochs: 1, batch_size: BATCH, ..Recipe::default() };
     let mut group = criterion.benchmark_group("training-small_cnn");
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     let (standard, fast, free) = (Standard, FgsmTraining::default(), FreeTraining::default());
     let (pgd, trades, yopo) = (PgdTraining::default(), Trades::default(), Yopo::default());
-    let objectives: [&dyn Objective<Network>; 6] =
-        [&standard, &fast, &free, &pgd, &trades, &yopo];
+    let objectives: [&dyn Objective<Network>; 6] = [&standard, &fast, &free, &pgd, &trades, &yopo];
     for objective in objectives {
         // The throughput counts steps of the optimiser.
         let steps = BATCHES as u64 * u64::from(objective.replays());

@@ -27,12 +27,12 @@ pub(crate) enum Work {
         folder: PathBuf,
     },
     /// Times steps of adversarial training, one line of JSON a recipe.
-    Train(Training),
+    Train(Steps),
 }
 
 /// How training is timed.
 #[derive(Debug, Args)]
-pub(crate) struct Training {
+pub(crate) struct Steps {
     /// Samples of a step.
     #[arg(long, value_name = "N", default_value = "128", value_parser = count)]
     pub(crate) batch: usize,

@@ -21,7 +21,7 @@ use burn::prelude::Device;
 use clap::Parser;
 use duress_core::Seed;
 
-use arguments::{Arguments, Assault, Export, Networks, Training, Work, one_line, usage};
+use arguments::{Arguments, Assault, Export, Networks, Steps, Work, one_line, usage};
 use folder::Folder;
 use measure::Plan;
 
@@ -116,7 +116,7 @@ fn networks(arguments: &Networks) -> Result<String> {
     Ok(files.iter().map(line).collect::<Result<Vec<_>>>()?.join("\n"))
 }
 
-fn training(arguments: &Training) -> Result<String> {
+fn training(arguments: &Steps) -> Result<String> {
     let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads);
     threads.build_global().context("--threads")?;
     let line = |speed: &training::Speed| -> Result<String> { Ok(serde_json::to_string(speed)?) };

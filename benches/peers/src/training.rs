@@ -42,18 +42,12 @@ fn speed(
     let domain = Domain::image(1, 28, 28)?;
     let network = Architecture::SmallCnn {}.init(&domain, 10, Seed(1), &device)?;
     let count = BATCHES * batch;
-    let rows: Vec<f32> = (0..count * domain.features())
-        .map(|at| (at as f32 * 0.618_034).fract())
-        .collect();
+    let rows: Vec<f32> =
+        (0..count * domain.features()).map(|at| (at as f32 * 0.618_034).fract()).collect();
     let labels: Vec<usize> = (0..count).map(|at| at % 10).collect();
     let ids: Vec<u64> = (0..count as u64).collect();
-    let data = TrainingData {
-        rows: &rows,
-        labels: &labels,
-        ids: &ids,
-        domain: &domain,
-        classes: 10,
-    };
+    let data =
+        TrainingData { rows: &rows, labels: &labels, ids: &ids, domain: &domain, classes: 10 };
     let recipe = Recipe { epochs: 1, batch_size: batch, ..Recipe::default() };
     let once = || train(&network, objective, &data, &recipe, Run::new(&passes));
     once()?;
