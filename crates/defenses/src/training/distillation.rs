@@ -107,8 +107,8 @@ impl<M: Trainable> Objective<M> for DefensiveDistillation {
         let taught = step.passes.logits(&snapshot(teacher, step.domain)?, rows.clone())?;
         let soft = softmax(taught / self.temperature, 1).autodiff();
         let logits = logits_at(rows, network);
-        let logs = log_softmax(logits.clone() / self.temperature, 1);
-        let loss = -(soft * logs).sum_dim(1).mean();
+        let learnt = log_softmax(logits.clone() / self.temperature, 1);
+        let loss = -(soft * learnt).sum_dim(1).mean();
         Ok(LossOutput { loss, logits: Some(logits.inner()) }.into())
     }
 }

@@ -85,7 +85,7 @@ impl<M: Trainable> Objective<M> for FiniteDifferenceJacobian {
             let at = (0, projection, Use::Noise);
             let vectors =
                 step.epoch_seed().rows(&batch.ids, at, step.classes, &rows.device(), |rng, row| {
-                    row.fill_with(|| rng.sample(StandardNormal))
+                    row.fill_with(|| rng.sample(StandardNormal));
                 });
             let vectors = directions(vectors);
             let reference = Some(vectors.clone());

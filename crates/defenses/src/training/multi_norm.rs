@@ -136,10 +136,10 @@ impl MultiNormTraining {
             worst = Some(match worst {
                 None => (rows, loss),
                 Some((kept, most)) => {
-                    let worse = loss.clone().greater(most.clone());
+                    let higher = loss.clone().greater(most.clone());
                     let shape = kept.dims();
-                    let kept = kept.mask_where(worse.clone().expand(shape), rows);
-                    (kept, most.mask_where(worse, loss))
+                    let kept = kept.mask_where(higher.clone().expand(shape), rows);
+                    (kept, most.mask_where(higher, loss))
                 }
             });
         }

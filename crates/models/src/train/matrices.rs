@@ -52,9 +52,9 @@ impl<F: FnMut(u64, Tensor<2>) -> Tensor<2>> ModuleMapper for Change<F> {
 #[must_use]
 pub fn perturbed<M: Trainable>(network: &M, copy: &M, loss: &Tensor<1>, gamma: f64) -> M {
     let gradients = GradientsParams::from_grads(loss.backward(), copy);
-    let mut moves = Moves { gradients, gamma, moves: HashMap::new() };
+    let mut moves = Moves { gradients, gamma, by_id: HashMap::new() };
     copy.visit(&mut moves);
-    network.clone().map(&mut Shift { moves: moves.moves })
+    network.clone().map(&mut Shift { moves: moves.by_id })
 }
 
 /// A copy of `network` in training mode, on the tape, with running statistics of its own.
@@ -66,7 +66,7 @@ pub fn training_copy<M: Trainable>(network: &M) -> M {
 struct Moves {
     gradients: GradientsParams,
     gamma: f64,
-    moves: HashMap<ParamId, Tensor<1>>,
+    by_id: HashMap<ParamId, Tensor<1>>,
 }
 
 impl ModuleVisitor for Moves {
@@ -81,7 +81,7 @@ impl ModuleVisitor for Moves {
             let length = |tensor: &Tensor<1>| tensor.clone().square().sum().sqrt();
             let weight = weight.reshape([count]);
             let scale = length(&weight) / length(&gradient).clamp_min(TINY) * self.gamma;
-            self.moves.insert(param.id, gradient * scale);
+            self.by_id.insert(param.id, gradient * scale);
         }
     }
 }

@@ -116,7 +116,7 @@ fn the_step_of_fast_training_is_a_quarter_longer_than_the_radius() {
             if went == 0.0 {
                 continue;
             }
-            assert!(far <= EPSILON + 1e-6 && far >= 0.25 * EPSILON - 1e-6, "{far}");
+            assert!((0.25 * EPSILON - 1e-6..=EPSILON + 1e-6).contains(&far), "{far}");
             assert!(went.abs() <= 1.25 * EPSILON + 1e-6, "{went}");
             total += far / EPSILON;
             counted += 1.0;
