@@ -28,6 +28,22 @@ pub(crate) enum Work {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Times steps of adversarial training, one line of JSON a recipe.
+    Train(Steps),
+}
+
+/// How training is timed.
+#[derive(Debug, Args)]
+pub(crate) struct Steps {
+    /// Samples of a step.
+    #[arg(long, value_name = "N", default_value = "128", value_parser = count)]
+    pub(crate) batch: usize,
+    /// Threads.
+    #[arg(long, value_name = "T", default_value = "1", value_parser = count)]
+    pub(crate) threads: usize,
+    /// Repeats each recipe until it took so long.
+    #[arg(long, value_name = "S", default_value = "5", value_parser = seconds)]
+    pub(crate) seconds: f64,
 }
 
 /// What is attacked, and how.

@@ -12,6 +12,7 @@ mod measure;
 mod net;
 mod networks;
 mod pieces;
+mod training;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ use burn::prelude::Device;
 use clap::Parser;
 use duress_core::Seed;
 
-use arguments::{Arguments, Assault, Bounds, Export, Networks, Work, one_line, usage};
+use arguments::{Arguments, Assault, Bounds, Export, Networks, Steps, Work, one_line, usage};
 use folder::Folder;
 use measure::Plan;
 
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Work::Networks(arguments) => networks(&arguments),
         Work::Bounds(arguments) => bounds(&arguments),
         Work::Pieces { folder } => pieces(&folder),
+        Work::Train(arguments) => training(&arguments),
     };
     match done {
         Ok(line) => {
@@ -120,6 +122,14 @@ fn bounds(arguments: &Bounds) -> Result<String> {
     let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads);
     threads.build_global().context("threads")?;
     Ok(serde_json::to_string(&bounds::measure(arguments)?)?)
+}
+
+fn training(arguments: &Steps) -> Result<String> {
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads);
+    threads.build_global().context("--threads")?;
+    let line = |speed: &training::Speed| -> Result<String> { Ok(serde_json::to_string(speed)?) };
+    let speeds = training::speeds(arguments.batch, arguments.threads, arguments.seconds)?;
+    Ok(speeds.iter().map(line).collect::<Result<Vec<_>>>()?.join("\n"))
 }
 
 fn pieces(folder: &Path) -> Result<String> {

@@ -15,6 +15,9 @@ impl Epsilon {
     /// 8/255: the Linf radius that most results on CIFAR-10 state.
     pub const EIGHT_255THS: Self = Self(8.0 / 255.0);
 
+    /// 12: the L1 radius that most results on CIFAR-10 state.
+    pub const TWELVE: Self = Self(12.0);
+
     /// A finite radius of at least 0.
     ///
     /// # Errors

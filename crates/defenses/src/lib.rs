@@ -11,7 +11,6 @@ pub mod transformation;
 pub use ensemble::VotingEnsemble;
 pub use table::{DEFENSES, Defense, Entry, find};
 pub use training::{
-    AdaptiveDiversity, FgsmTraining, GaussianAugmentation, GradientAlignment, PgdTraining,
-    RobustnessWatch, TrainingDefense,
+    AdaptiveDiversity, BaseRecipe, Combination, DefensiveDistillation, EnsembleAdversarialTraining, FgsmTraining, FiniteDifferenceCurvature, FiniteDifferenceInputGradient, FiniteDifferenceJacobian, FreeTraining, GaussianAugmentation, GradientAlignment, HelperTraining, LogitPairing, Mart, MultiNormTraining, NoParameters, NormBall, ParsevalTraining, PgdTraining, RobustnessWatch, SpectralNormConstraint, Trades, TrainingDefense, WassersteinTraining, WeightPerturbation, Yopo,
 };
 pub use transformation::{Backward, Defended, Jpeg, TrainingRows, Transformation};

@@ -1,9 +1,9 @@
 //! What holds for every transformation of the table.
 #![allow(clippy::unwrap_used)]
-mod common;
+mod pipelines;
 
 use burn::prelude::*;
-use common::{At, First, StandIn, Weighted, all, defended, domains, rows, tensor, transformation};
+use pipelines::{At, First, StandIn, Weighted, all, defended, domains, rows, tensor, transformation};
 use duress_core::{Classifier, Domain, Error, Goal, Passes, host::floats, input_gradient};
 use duress_defenses::transformation::{Backward, Draws};
 

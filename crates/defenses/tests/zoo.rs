@@ -1,11 +1,11 @@
 //! Each defence of the zoo holds against those who do not know it and falls to those who do.
 #![allow(clippy::unwrap_used)]
-mod common;
+mod pipelines;
 
 use std::sync::{Arc, OnceLock};
 
 use burn::prelude::*;
-use common::transformation;
+use pipelines::transformation;
 use duress_attacks::{Fgm, LossKind, Pgd};
 use duress_core::{
     Attack, Classifier, Domain, Expectation, Goal, GradientOracle, Norm, Oracle, Passes, Problem,

@@ -29,7 +29,7 @@ pub use error::{Error, Result, WeightFault};
 pub use import::{ForeignWeights, KeyMap, WeightLayout};
 pub use model::Model;
 pub use network::{
-    ARCHITECTURES, Architecture, BasicBlock, Body, Committee, Entry, LeNet, Mlp, Network,
+    ARCHITECTURES, Architecture, BasicBlock, Body, Committee, Entry, FirstLayer, LeNet, Mlp, Network,
     PreActivationBlock, ResNet, SmallCnn, Trainable, WideResNet, find,
 };
 pub use normalization::Normalization;

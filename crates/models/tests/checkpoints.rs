@@ -52,7 +52,7 @@ fn fit(
     let network = architecture.init(data.domain, 3, Seed(1), &Device::flex()).unwrap();
     let passes = passes();
     let mut watch = Favourite(1);
-    let run = Run { watch: Some(&mut watch), checkpoint, progress, passes: &passes };
+    let run = Run { watch: Some(&mut watch), checkpoint, progress, ..Run::new(&passes) };
     train(&network, &Standard, data, recipe, run)
 }
 

@@ -3,11 +3,12 @@
 //! Wong, Rice, Kolter. *Fast is better than free: Revisiting adversarial training.* ICLR 2020,
 //! algorithm 3. <https://arxiv.org/abs/2001.03994>
 use duress_attacks::Pgd;
-use duress_core::{Epsilon, Error, Norm, Threat};
+use duress_core::{Epsilon, Norm, Threat};
 use duress_models::train::{LossOutput, Step};
 use duress_models::{Batch, Network, Objective, Result, Trainable};
 use serde::{Deserialize, Serialize};
 
+use super::ball::Check;
 use super::{TrainingDefense, inner};
 use crate::table::{Entry, defaults, training};
 
@@ -27,13 +28,21 @@ pub struct FgsmTraining {
     pub step_size: f64,
     /// Start at a uniform draw from the ball. Without it the method is known to collapse.
     pub random_start: bool,
+    /// Epochs over which the radius rises linearly from 0; 0, as in the paper, starts at `epsilon`.
+    pub warmup_epochs: u32,
     /// Largest fall of robust accuracy from one epoch to the next that does not stop the training.
     pub collapse: f64,
 }
 
 impl Default for FgsmTraining {
     fn default() -> Self {
-        Self { epsilon: Epsilon::EIGHT_255THS, step_size: 1.25, random_start: true, collapse: 0.2 }
+        Self {
+            epsilon: Epsilon::EIGHT_255THS,
+            step_size: 1.25,
+            random_start: true,
+            warmup_epochs: 0,
+            collapse: 0.2,
+        }
     }
 }
 
@@ -45,6 +54,14 @@ pub(crate) const ENTRY: Entry = Entry {
     parse: training::<FgsmTraining>,
 };
 
+impl FgsmTraining {
+    /// The inner attack.
+    #[must_use]
+    pub fn attack(&self) -> Pgd {
+        Pgd { steps: 1, step_size: self.step_size, random_start: self.random_start, ..Pgd::paper() }
+    }
+}
+
 impl<M: Trainable> Objective<M> for FgsmTraining {
     fn name(&self) -> &'static str {
         ENTRY.name
@@ -55,13 +72,9 @@ impl<M: Trainable> Objective<M> for FgsmTraining {
     }
 
     fn loss(&self, network: &M, batch: &Batch, step: &Step<'_>) -> Result<LossOutput> {
-        let attack = Pgd {
-            steps: 1,
-            step_size: self.step_size,
-            random_start: self.random_start,
-            ..Pgd::paper()
-        };
-        let threat = Threat::new(Norm::Linf, self.epsilon.get())?;
+        let attack = self.attack();
+        let radius = self.epsilon.get() * inner::ramp(step, self.warmup_epochs);
+        let threat = Threat::new(Norm::Linf, radius)?;
         let rows = inner::adversarial_rows(&attack, &threat, network, batch, step)?;
         Ok(inner::loss_at(rows, network, batch, step))
     }
@@ -81,13 +94,8 @@ impl TrainingDefense for FgsmTraining {
     }
 
     fn check(&self) -> duress_core::Result<()> {
-        let expect = |holds, field, expected, got: f64| {
-            let (algorithm, got) = (ENTRY.name, got.to_string());
-            if holds { Ok(()) } else { Err(Error::Parameter { algorithm, field, expected, got }) }
-        };
-        let positive = self.step_size.is_finite() && self.step_size > 0.0;
-        expect(positive, "step_size", "positive", self.step_size)?;
-        let share = (0.0..=1.0).contains(&self.collapse);
-        expect(share, "collapse", "between 0 and 1", self.collapse)
+        let check = Check(ENTRY.name);
+        check.positive("step_size", self.step_size)?;
+        check.share("collapse", self.collapse)
     }
 }

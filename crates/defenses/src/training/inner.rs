@@ -1,15 +1,14 @@
 //! The inner maximisation of adversarial training.
 use burn::prelude::*;
-use duress_attacks::Pgd;
 use duress_core::{Cut, Goal, GradientAttack, GradientOracle, Job, Region, Threat, WhiteBox};
 use duress_models::train::{LossOutput, Step, cross_entropy, snapshot};
 use duress_models::{Batch, Result, Trainable};
 
-/// Rows that maximise the cross-entropy of the network in evaluation mode, `[B, F]`.
+/// Rows that `attack` finds against the network in evaluation mode, `[B, F]`.
 ///
 /// Every sample is attacked, whether it is classified correctly or not, and none stops early.
 pub(super) fn adversarial_rows<M: Trainable>(
-    attack: &Pgd,
+    attack: &dyn GradientAttack,
     threat: &Threat,
     network: &M,
     batch: &Batch,
@@ -31,6 +30,16 @@ pub(super) fn ramp(step: &Step<'_>, warmup_epochs: u32) -> f64 {
     if warmup_epochs == 0 { 1.0 } else { (done / f64::from(warmup_epochs)).min(1.0) }
 }
 
+/// The logits of the network in training mode at `rows` `[B, F]`, on the tape of its weights.
+pub(super) fn logits_at<M: Trainable>(rows: Tensor<2>, network: &M) -> Tensor<2> {
+    network.forward(rows.inner().autodiff())
+}
+
+/// The mean cross-entropy of `logits` with the recipe's label smoothing.
+pub(super) fn mean_cross_entropy(logits: Tensor<2>, batch: &Batch, step: &Step<'_>) -> Tensor<1> {
+    cross_entropy(logits, batch.targets(), step.label_smoothing).mean()
+}
+
 /// The mean cross-entropy of the network in training mode at `rows` `[B, F]`.
 pub(super) fn loss_at<M: Trainable>(
     rows: Tensor<2>,
@@ -38,7 +47,13 @@ pub(super) fn loss_at<M: Trainable>(
     batch: &Batch,
     step: &Step<'_>,
 ) -> LossOutput {
-    let logits = network.forward(rows.autodiff());
-    let loss = cross_entropy(logits.clone(), batch.targets(), step.label_smoothing).mean();
+    let logits = logits_at(rows, network);
+    let loss = mean_cross_entropy(logits.clone(), batch, step);
     LossOutput { loss, logits: Some(logits.inner()) }
+}
+
+/// The hyperparameters of a recipe as it is written in a file.
+pub(super) fn parameters(recipe: &impl serde::Serialize) -> serde_json::Value {
+    // A struct of numbers and names always has a JSON form.
+    serde_json::to_value(recipe).unwrap_or_default()
 }

@@ -2,13 +2,17 @@
 //!
 //! Madry, Makelov, Schmidt, Tsipras, Vladu. *Towards Deep Learning Models Resistant to Adversarial
 //! Attacks.* ICLR 2018, eq. (2.1). <https://arxiv.org/abs/1706.06083>
+use burn::prelude::*;
 use duress_attacks::Pgd;
-use duress_core::{Algorithm, Epsilon, Error, Norm, Threat};
+use duress_core::{Algorithm, Epsilon, Norm, Threat};
 use duress_models::train::{LossOutput, Step};
 use duress_models::{Batch, Network, Objective, Result, Trainable};
 use serde::{Deserialize, Serialize};
 
-use super::{TrainingDefense, inner};
+use super::TrainingDefense;
+use super::ball::{Ball, Check};
+use super::inner::{adversarial_rows, loss_at, parameters};
+use super::minimax::{Minimax, minimax};
 use crate::table::{Entry, defaults, training};
 
 /// Minimises the cross-entropy at the worst point that a few steps of PGD find:
@@ -33,6 +37,9 @@ pub struct PgdTraining {
     /// Epochs over which the radius rises linearly from 0 to `epsilon`; 0, as in the paper, starts
     /// at `epsilon`. At large radii a network may otherwise never leave the constant answer.
     pub warmup_epochs: u32,
+    /// Epochs over which the number of inner steps rises from 1; 0, as in the paper, starts at
+    /// `steps`. A weak adversary first is the curriculum of Cai, Du, Liu, Song, IJCAI 2018.
+    pub steps_warmup_epochs: u32,
 }
 
 impl Default for PgdTraining {
@@ -46,6 +53,7 @@ impl Default for PgdTraining {
             random_start: true,
             momentum: 0.0,
             warmup_epochs: 0,
+            steps_warmup_epochs: 0,
         }
     }
 }
@@ -70,6 +78,35 @@ impl PgdTraining {
             ..Pgd::paper()
         }
     }
+
+    fn ball(&self) -> Ball {
+        Ball {
+            norm: self.norm,
+            epsilon: self.epsilon,
+            steps: self.steps,
+            step_size: self.step_size,
+            warmup_epochs: self.warmup_epochs,
+            steps_warmup_epochs: self.steps_warmup_epochs,
+        }
+    }
+}
+
+impl<M: Trainable> Minimax<M> for PgdTraining {
+    fn find(&self, network: &M, batch: &Batch, step: &Step<'_>) -> Result<Tensor<2>> {
+        let ball = self.ball();
+        let attack = Pgd { steps: ball.steps_at(step), ..self.attack() };
+        adversarial_rows(&attack, &ball.threat_at(step)?, network, batch, step)
+    }
+
+    fn loss_at(
+        &self,
+        found: Tensor<2>,
+        network: &M,
+        batch: &Batch,
+        step: &Step<'_>,
+    ) -> Result<LossOutput> {
+        Ok(loss_at(found, network, batch, step))
+    }
 }
 
 impl<M: Trainable> Objective<M> for PgdTraining {
@@ -78,14 +115,11 @@ impl<M: Trainable> Objective<M> for PgdTraining {
     }
 
     fn parameters(&self) -> serde_json::Value {
-        serde_json::to_value(self).unwrap_or_default()
+        parameters(self)
     }
 
     fn loss(&self, network: &M, batch: &Batch, step: &Step<'_>) -> Result<LossOutput> {
-        let radius = self.epsilon.get() * inner::ramp(step, self.warmup_epochs);
-        let threat = Threat::new(self.norm, radius)?;
-        let rows = inner::adversarial_rows(&self.attack(), &threat, network, batch, step)?;
-        Ok(inner::loss_at(rows, network, batch, step))
+        minimax(self, network, batch, step)
     }
 }
 
@@ -95,24 +129,11 @@ impl TrainingDefense for PgdTraining {
     }
 
     fn threat(&self) -> Option<Threat> {
-        Threat::new(self.norm, self.epsilon.get()).ok()
+        self.ball().threat()
     }
 
     fn check(&self) -> duress_core::Result<()> {
-        let (norm, attack) = (self.norm, self.attack());
-        let norms = attack.norms();
-        if !norms.contains(&norm) {
-            let supported = norms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            return Err(Error::UnsupportedNorm { algorithm: ENTRY.name, norm, supported });
-        }
-        let expect = |holds, field, expected, got: String| {
-            let algorithm = ENTRY.name;
-            if holds { Ok(()) } else { Err(Error::Parameter { algorithm, field, expected, got }) }
-        };
-        let positive = self.step_size.is_finite() && self.step_size > 0.0;
-        expect(self.steps >= 1, "steps", "at least 1", self.steps.to_string())?;
-        expect(positive, "step_size", "positive", self.step_size.to_string())?;
-        let share = (0.0..=1.0).contains(&self.momentum);
-        expect(share, "momentum", "between 0 and 1", self.momentum.to_string())
+        self.ball().check(ENTRY.name, self.attack().norms())?;
+        Check(ENTRY.name).share("momentum", self.momentum)
     }
 }

@@ -324,14 +324,45 @@ fn parse_defense(
         let known: Vec<_> = DEFENSES.iter().map(|entry| entry.name).collect();
         return Err(format!("no defence `{name}`; known: {}", known.join(", ")));
     };
-    let config = effective((entry.defaults)(), &table);
+    let mut config = effective((entry.defaults)(), &table);
     let at = |reason: &str| format!("defence `{name}`: {}", one_line(reason));
     let defense = (entry.parse)(table).map_err(|error| at(&error.to_string()))?;
     if let Defense::Training(defense) = &defense {
         defense.check().map_err(|error| at(&error.to_string()))?;
+        complete(&mut config, &defense.objective().parameters());
     }
     if let Defense::Ensemble(ensemble) = &defense {
         ensemble.check().map_err(|error| at(&error.to_string()))?;
     }
     Ok((defense, entry.name, config))
+}
+
+/// Puts the defaults into tables within a table (a recipe inside another one), from all `known`
+/// hyperparameters.
+fn complete(config: &mut serde_json::Value, known: &serde_json::Value) {
+    let Some(fields) = config.as_object_mut() else { return };
+    for (name, value) in fields {
+        if let (true, Some(known)) = (value.is_object() || value.is_array(), known.get(name)) {
+            *value = known.clone();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipe_inside_another_is_reported_with_its_defaults() {
+        let text = "name = \"awp\"\ngamma = 0.01\ninner = { name = \"mart\", lambda = 5 }";
+        let (_, _, config) = parse_defense(toml::from_str(text).unwrap()).unwrap();
+        assert_eq!(config["gamma"], 0.01);
+        assert_eq!(
+            (&config["inner"]["name"], &config["inner"]["lambda"]),
+            (&"mart".into(), &5.0.into())
+        );
+        assert_eq!(config["inner"]["steps"], 10);
+        let plain = parse_defense(toml::from_str("name = \"pgd-training\"").unwrap()).unwrap().2;
+        assert_eq!(plain["steps"], 7);
+    }
 }

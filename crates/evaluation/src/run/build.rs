@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use duress_attacks::Pgd;
-use duress_core::{Classifier, Norm, Oracle, Passes, Threat, predictions};
-use duress_datasets::Dataset;
+use duress_core::{Classifier, Domain, Norm, Oracle, Passes, Threat, predictions};
+use duress_datasets::{Dataset, Input, npz};
 use duress_defenses::{RobustnessWatch, TrainingDefense};
-use duress_models::train::{EpochReport, Metric, Run, Watch};
+use duress_models::train::{EpochReport, Metric, Mix, Run, Watch};
 use duress_models::{
     Accuracy, Architecture, Card, Model, Network, Objective, Recipe, Standard, TrainingData, train,
 };
@@ -268,6 +268,7 @@ impl Runner<'_> {
         let objective: &dyn Objective<Network> =
             defense.map_or(&Standard as &dyn Objective<Network>, TrainingDefense::objective);
         let objective_name = Objective::<Network>::name(objective).to_owned();
+        let extra = recipe.mix.as_ref().map(|mix| self.second_set(mix)).transpose()?;
         let key = digest(&[
             &serde_json::to_string(architecture)?,
             &serde_json::to_string(recipe)?,
@@ -278,6 +279,7 @@ impl Runner<'_> {
             &self.experiment.seed.0.to_string(),
             &context.device,
             env!("CARGO_PKG_VERSION"),
+            extra.as_ref().map_or("", Dataset::digest),
         ]);
         let stem = format!("{}-{}", file_name(&plan.name), &key[..16]);
         // A name may hold dots: `with_extension` would take them for one.
@@ -305,15 +307,10 @@ impl Runner<'_> {
             passes: context.passes,
             watch: watch.as_mut().map(|watch| watch as &mut dyn Watch<Network>),
             checkpoint: Some(&checkpoint),
+            extra: extra.as_ref().map(|extra| samples(extra, domain, classes)),
             progress: context.observer,
         };
-        let samples = TrainingData {
-            rows: train_data.values(),
-            labels: train_data.labels(),
-            ids: train_data.ids(),
-            domain,
-            classes,
-        };
+        let samples = samples(train_data, domain, classes);
         let trained = train(&network, objective, &samples, recipe, run)?;
 
         let mut card = Card::new(architecture.clone(), domain.clone(), classes);
@@ -341,6 +338,16 @@ impl Runner<'_> {
             fs::remove_file(&checkpoint).map_err(Error::io(&checkpoint))?;
         }
         Ok((model, training, weights))
+    }
+
+    /// The second set of samples that a recipe mixes in, in the space and classes of the first.
+    pub(super) fn second_set(&self, mix: &Mix) -> Result<Dataset> {
+        let first = &self.data.train;
+        let options =
+            npz::Options { classes: Some(first.class_names().to_vec()), ..npz::Options::default() };
+        let name = file_name(&mix.file.to_string_lossy());
+        let second = npz::dataset(&name, Input::open(&mix.file)?, &options)?;
+        Ok(second.with_domain(first.domain().clone())?)
     }
 
     /// Who watches the training: on validation samples for early stopping, else on a slice of the
@@ -393,6 +400,12 @@ impl Runner<'_> {
         }
         Ok(Accuracy { correct, samples: data.len() as u64 })
     }
+}
+
+/// A data set as a training takes it.
+fn samples<'a>(data: &'a Dataset, domain: &'a Domain, classes: usize) -> TrainingData<'a> {
+    let (rows, labels, ids) = (data.values(), data.labels(), data.ids());
+    TrainingData { rows, labels, ids, domain, classes }
 }
 
 /// Samples of a pass over a data set.

@@ -44,6 +44,9 @@ impl Runner<'_> {
         }
         architecture.parameters(train.domain(), train.class_names().len())?;
         recipe.augmentation.check(train.domain())?;
+        if let Some(mix) = &recipe.mix {
+            self.second_set(mix)?;
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@ use burn::module::Module;
 use burn::prelude::*;
 use burn::tensor::activation::log_softmax;
 
-use super::Network;
+use super::{FirstLayer, Network};
 
 /// Networks of one architecture, whose probabilities are averaged.
 ///
@@ -29,13 +29,30 @@ impl Committee {
     /// Logits, `[N, F] → [N, K]`.
     #[must_use]
     pub fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
-        let term =
-            |member: &Network| log_softmax(member.forward(rows.clone()), 1).unsqueeze_dim::<3>(0);
-        let terms = Tensor::cat(self.members.iter().map(term).collect(), 0);
-        let top = terms.clone().detach().max_dim(0);
-        let sum = ((terms - top.clone()).exp().sum_dim(0).log() + top).squeeze_dim::<2>(0);
-        sum - (self.members.len() as f64).ln()
+        mean(self.members.iter().map(|member| member.forward(rows.clone())))
     }
+
+    /// The members' first layers side by side, `[N, m · channels, height, width]`.
+    pub(super) fn first(&self, rows: &Tensor<2>) -> Tensor<4> {
+        Tensor::cat(self.members.iter().map(|member| member.first(rows.clone())).collect(), 1)
+    }
+
+    /// Logits of what [`Committee::first`] gave.
+    pub(super) fn rest(&self, hidden: Tensor<4>) -> Tensor<2> {
+        let parts = hidden.chunk(self.members.len(), 1);
+        mean(self.members.iter().zip(parts).map(|(member, part)| member.rest(part)))
+    }
+}
+
+/// The logarithm of the mean of the probabilities of some logits.
+fn mean(logits: impl Iterator<Item = Tensor<2>>) -> Tensor<2> {
+    let terms: Vec<Tensor<3>> =
+        logits.map(|logits| log_softmax(logits, 1).unsqueeze_dim::<3>(0)).collect();
+    let members = terms.len() as f64;
+    let terms = Tensor::cat(terms, 0);
+    let top = terms.clone().detach().max_dim(0);
+    let sum = ((terms - top.clone()).exp().sum_dim(0).log() + top).squeeze_dim::<2>(0);
+    sum - members.ln()
 }
 
 #[cfg(test)]

@@ -54,8 +54,18 @@ impl LeNet {
     /// Logits, `[N, C, H, W] → [N, K]`.
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        self.rest(self.first(images))
+    }
+
+    /// The first convolution alone.
+    pub(super) fn first(&self, images: Tensor<4>) -> Tensor<4> {
+        self.conv1.forward(images)
+    }
+
+    /// What follows the first convolution.
+    pub(super) fn rest(&self, maps: Tensor<4>) -> Tensor<2> {
         let pool = |maps| max_pool2d(maps, [2, 2], [2, 2]);
-        let maps = pool(relu(self.conv1.forward(images)));
+        let maps = pool(relu(maps));
         let maps = pool(relu(self.conv2.forward(maps)));
         let hidden = relu(self.fc1.forward(maps.flatten::<2>(1, 3)));
         let hidden = relu(self.fc2.forward(hidden));

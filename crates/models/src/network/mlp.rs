@@ -34,11 +34,17 @@ impl Mlp {
     /// Logits, `[N, F] → [N, K]`.
     #[must_use]
     pub fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
-        let mut values = rows;
-        for (index, layer) in self.layers.iter().enumerate() {
-            values = layer.forward(if index == 0 { values } else { relu(values) });
-        }
-        values
+        self.rest(self.first(rows))
+    }
+
+    /// The first layer alone.
+    pub(super) fn first(&self, rows: Tensor<2>) -> Tensor<2> {
+        self.layers[0].forward(rows)
+    }
+
+    /// What follows the first layer.
+    pub(super) fn rest(&self, values: Tensor<2>) -> Tensor<2> {
+        self.layers[1..].iter().fold(values, |values, layer| layer.forward(relu(values)))
     }
 }
 

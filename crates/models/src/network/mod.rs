@@ -135,6 +135,48 @@ impl Network {
     }
 }
 
+/// A [`Trainable`] cut behind its first layer: what lies there is cheap to pass and to
+/// differentiate.
+pub trait FirstLayer: Trainable {
+    /// The output of the first layer, before its rectifier, for rows `[N, F]` in raw units:
+    /// `[N, channels, height, width]`, or `[N, width, 1, 1]` where the layer is fully connected.
+    fn first(&self, rows: Tensor<2>) -> Tensor<4>;
+
+    /// Logits `[N, K]` of what [`FirstLayer::first`] gave.
+    fn rest(&self, hidden: Tensor<4>) -> Tensor<2>;
+}
+
+impl FirstLayer for Network {
+    fn first(&self, rows: Tensor<2>) -> Tensor<4> {
+        let rows = self.normalized(rows);
+        let ([count, _], [channels, height, width]) = (rows.dims(), self.shape);
+        let images = |rows: Tensor<2>| rows.reshape([count, channels, height, width]);
+        match &self.body {
+            Body::Committee(body) => body.first(&rows),
+            Body::Mlp(body) => {
+                let hidden = body.first(rows);
+                let width = hidden.dims()[1];
+                hidden.reshape([count, width, 1, 1])
+            }
+            Body::SmallCnn(body) => body.first(images(rows)),
+            Body::LeNet(body) => body.first(images(rows)),
+            Body::ResNet(body) => body.first(images(rows)),
+            Body::WideResNet(body) => body.first(images(rows)),
+        }
+    }
+
+    fn rest(&self, hidden: Tensor<4>) -> Tensor<2> {
+        match &self.body {
+            Body::Committee(body) => body.rest(hidden),
+            Body::Mlp(body) => body.rest(hidden.flatten::<2>(1, 3)),
+            Body::SmallCnn(body) => body.rest(hidden),
+            Body::LeNet(body) => body.rest(hidden),
+            Body::ResNet(body) => body.rest(hidden),
+            Body::WideResNet(body) => body.rest(hidden),
+        }
+    }
+}
+
 impl Trainable for Network {
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
         Network::forward(self, rows)

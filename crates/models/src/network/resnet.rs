@@ -132,7 +132,17 @@ impl ResNet {
     /// Logits, `[N, C, H, W] → [N, K]`.
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let stem = relu(self.norm.forward(self.conv.forward(images)));
+        self.rest(self.first(images))
+    }
+
+    /// The first convolution alone.
+    pub(super) fn first(&self, images: Tensor<4>) -> Tensor<4> {
+        self.conv.forward(images)
+    }
+
+    /// What follows the first convolution.
+    pub(super) fn rest(&self, maps: Tensor<4>) -> Tensor<2> {
+        let stem = relu(self.norm.forward(maps));
         let maps = self.blocks.iter().fold(stem, |maps, block| block.forward(maps));
         self.fc.forward(global_average(maps))
     }

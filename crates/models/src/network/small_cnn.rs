@@ -52,8 +52,17 @@ impl SmallCnn {
     /// Logits, `[N, C, H, W] → [N, K]`.
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let maps = relu(self.conv1.forward(images));
-        let maps = relu(self.conv2.forward(maps));
+        self.rest(self.first(images))
+    }
+
+    /// The first convolution alone.
+    pub(super) fn first(&self, images: Tensor<4>) -> Tensor<4> {
+        self.conv1.forward(images)
+    }
+
+    /// What follows the first convolution.
+    pub(super) fn rest(&self, maps: Tensor<4>) -> Tensor<2> {
+        let maps = relu(self.conv2.forward(relu(maps)));
         let hidden = relu(self.fc1.forward(maps.flatten::<2>(1, 3)));
         self.fc2.forward(hidden)
     }

@@ -120,7 +120,16 @@ impl WideResNet {
     /// Logits, `[N, C, H, W] → [N, K]`.
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let stem = self.conv.forward(images);
+        self.rest(self.first(images))
+    }
+
+    /// The first convolution alone.
+    pub(super) fn first(&self, images: Tensor<4>) -> Tensor<4> {
+        self.conv.forward(images)
+    }
+
+    /// What follows the first convolution.
+    pub(super) fn rest(&self, stem: Tensor<4>) -> Tensor<2> {
         let maps = self.blocks.iter().fold(stem, |maps, block| block.forward(maps));
         self.fc.forward(global_average(relu(self.norm.forward(maps))))
     }

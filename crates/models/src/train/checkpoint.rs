@@ -5,6 +5,7 @@
 //! malice: a checkpoint is for whoever wrote it; to pass weights on, save a [`crate::Model`].
 use std::path::Path;
 
+use burn::prelude::*;
 use burn::store::ModuleRecord;
 use burn::tensor::Bytes;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::average::Average;
 use super::data::TrainingData;
+use super::memory::Memory;
 use super::objective::Objective;
 use super::recipe::Recipe;
 use super::state::{Kept, Position, State};
@@ -20,7 +22,7 @@ use crate::weights::hex;
 use crate::{Error, Result, Trainable, Weights, atomic};
 
 const MAGIC: &[u8; 8] = b"DURESSCK";
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 const DIGEST: usize = 32;
 
 /// What makes two trainings the same one.
@@ -39,16 +41,22 @@ impl Fingerprint {
         network: &M,
         objective: &dyn Objective<M>,
         data: &TrainingData<'_>,
+        extra: Option<&TrainingData<'_>>,
         recipe: &Recipe,
     ) -> Result<Self> {
         let weights = Weights::of(network)?;
+        let second = extra.map_or_else(String::new, |extra| format!(" and {}", extra.digest()));
         let text = |value: serde_json::Result<String>| {
             value.map_err(|error| Error::Parse { what: "recipe", reason: error.to_string() })
         };
         Ok(Self {
             recipe: text(serde_json::to_string(recipe))?,
             objective: format!("{} {}", objective.name(), objective.parameters()),
-            data: format!("{} {}", data.digest(), text(serde_json::to_string(data.domain))?),
+            data: format!(
+                "{}{second} {}",
+                data.digest(),
+                text(serde_json::to_string(data.domain))?
+            ),
             network: format!("{} of {} values", std::any::type_name::<M>(), weights.len()),
             initial_weights: weights.digest(),
         })
@@ -90,6 +98,11 @@ struct Header {
     updates: u64,
     best: Option<(u32, u64)>,
     history: Vec<Past>,
+    /// Names of what the objective keeps, in the order of the blobs; tensors with their shapes.
+    #[serde(default)]
+    companions: Vec<String>,
+    #[serde(default)]
+    tensors: Vec<(String, [usize; 2])>,
     blobs: Vec<(Part, u64)>,
 }
 
@@ -101,6 +114,8 @@ enum Part {
     Optimizer,
     Average,
     Best,
+    Companion,
+    Tensor,
 }
 
 /// An [`EpochReport`] in bits.
@@ -171,6 +186,14 @@ pub(super) fn save<M: Trainable>(
     if let Some(best) = &state.best {
         blobs.push((Part::Best, record(&best.network)?));
     }
+    for (_, network) in state.memory.networks() {
+        blobs.push((Part::Companion, record(network)?));
+    }
+    for (_, tensor) in state.memory.tensors() {
+        let values = duress_core::host::floats(tensor.clone())?;
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        blobs.push((Part::Tensor, Bytes::from_bytes_vec(bytes)));
+    }
     let at = state.at;
     let header = Header {
         schema: SCHEMA,
@@ -187,6 +210,12 @@ pub(super) fn save<M: Trainable>(
         updates: state.average.as_ref().map_or(0, |average| average.updates),
         best: state.best.as_ref().map(|best| (best.epoch, best.score.to_bits())),
         history: state.history.iter().map(Past::from).collect(),
+        companions: state.memory.networks().map(|(name, _)| name.clone()).collect(),
+        tensors: state
+            .memory
+            .tensors()
+            .map(|(name, tensor)| (name.clone(), tensor.dims()))
+            .collect(),
         blobs: blobs.iter().map(|(part, bytes)| (*part, bytes.len() as u64)).collect(),
     };
     let header = serde_json::to_vec(&header).map_err(|error| fault("header", error.to_string()))?;
@@ -223,8 +252,12 @@ pub(super) fn load<M: Trainable>(
         let restored = record.and_then(|record| into.try_load_record(record));
         restored.map_err(|error| fault(at, "the tensors of the network", error.to_string()))
     };
+    let device = network.devices().into_iter().next().unwrap_or_default().inner();
     let mut state = State::new(network, recipe);
     let spare = state.network.valid();
+    let (mut companions, mut tensors) = (header.companions.iter(), header.tensors.iter());
+    let mut memory = Memory::default();
+    let unnamed = |at| fault(at, "a name in the header", "none".into());
     for (part, bytes) in blobs {
         match part {
             Part::Network => state.network = restore(bytes, spare.valid(), "weights")?.train(),
@@ -244,8 +277,21 @@ pub(super) fn load<M: Trainable>(
                 let network = restore(bytes, spare.valid(), "best weights")?;
                 state.best = Some(Kept { network, epoch, score: f64::from_bits(score) });
             }
+            Part::Companion => {
+                let name = companions.next().ok_or_else(|| unnamed("companion"))?;
+                memory.keep_network(name, &restore(bytes, spare.valid(), "companion")?);
+            }
+            Part::Tensor => {
+                let (name, shape) = tensors.next().ok_or_else(|| unnamed("tensor"))?;
+                let tensor = tensor(&bytes, *shape, &device).ok_or_else(|| {
+                    let expected = format!("{shape:?} floats");
+                    fault("tensor", &expected, format!("{} bytes", bytes.len()))
+                })?;
+                memory.keep_tensor(name, tensor);
+            }
         }
     }
+    state.memory = memory;
     state.at = Position {
         epoch: header.epoch,
         step: header.step,
@@ -259,6 +305,17 @@ pub(super) fn load<M: Trainable>(
     state.history = header.history.into_iter().map(EpochReport::from).collect();
     state.stopped = header.stopped;
     Ok(state)
+}
+
+/// Little-endian floats as a tensor; `None` if there are more or fewer than the shape has.
+fn tensor(bytes: &Bytes, shape: [usize; 2], device: &Device) -> Option<Tensor<2>> {
+    let size = shape[0].checked_mul(shape[1])?.checked_mul(4)?;
+    if size != bytes.len() {
+        return None;
+    }
+    let value = |four: &[u8]| f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
+    let values: Vec<f32> = bytes.chunks_exact(4).map(value).collect();
+    Some(Tensor::from_data(TensorData::new(values, shape), device))
 }
 
 /// Checks the digest and cuts the file.

@@ -3,6 +3,7 @@ use burn::prelude::*;
 use duress_core::Domain;
 use sha2::{Digest, Sha256};
 
+use super::recipe::Recipe;
 use crate::Result;
 use crate::weights::{hash_floats, hex};
 
@@ -96,6 +97,43 @@ impl Batch {
         let labels: Vec<i64> = self.labels.iter().map(|&label| label as i64).collect();
         let shape = [labels.len()];
         Tensor::from_data(TensorData::new(labels, shape), &self.rows.device().inner())
+    }
+}
+
+/// A batch that grows on the host, sample by sample.
+#[derive(Default)]
+pub(super) struct Assembled {
+    values: Vec<f32>,
+    labels: Vec<usize>,
+    ids: Vec<u64>,
+}
+
+impl Assembled {
+    /// Adds the sample at `position`, augmented by what `id` draws in `epoch`.
+    pub(super) fn push(
+        &mut self,
+        data: &TrainingData<'_>,
+        position: usize,
+        id: u64,
+        recipe: &Recipe,
+        epoch: u32,
+    ) {
+        let features = data.domain.features();
+        let row = &data.rows[position * features..(position + 1) * features];
+        let draw = (recipe.seed, id, epoch);
+        recipe.augmentation.append(row, data.domain, draw, &mut self.values);
+        self.labels.push(data.labels[position]);
+        self.ids.push(id);
+    }
+
+    /// The batch on `device`.
+    pub(super) fn on(self, device: &Device, features: usize) -> Batch {
+        let shape = [self.labels.len(), features];
+        Batch {
+            rows: Tensor::from_data(TensorData::new(self.values, shape), device),
+            labels: self.labels,
+            ids: self.ids,
+        }
     }
 }
 

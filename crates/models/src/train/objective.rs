@@ -5,6 +5,8 @@ use duress_core::{Domain, Passes, Progress, Seed, Use};
 use rand::Rng;
 
 use super::data::Batch;
+use super::memory::Memory;
+use super::preparation::Preparation;
 use crate::{Result, Trainable};
 
 /// Everything an objective may use besides the network and the batch.
@@ -50,10 +52,37 @@ pub struct LossOutput {
     pub logits: Option<Tensor<2>>,
 }
 
+/// A loss, and the leaf of its tape whose gradient the objective asks back.
+#[derive(Clone, Debug)]
+pub struct Traced {
+    /// The loss of the step.
+    pub output: LossOutput,
+    /// A leaf of the loss's tape (rows, say): [`Objective::remember`] gets its gradient, from the
+    /// same backward pass as the weights'.
+    pub leaf: Option<Tensor<2>>,
+}
+
+impl From<LossOutput> for Traced {
+    fn from(output: LossOutput) -> Self {
+        Self { output, leaf: None }
+    }
+}
+
+/// What a backward pass says besides the weights' gradient.
+#[derive(Clone, Debug)]
+pub struct Feedback {
+    /// Which of the step's backward passes it was, from 0.
+    pub pass: u32,
+    /// The gradient of the loss (a mean over the batch) by [`Traced::leaf`].
+    pub slope: Option<Tensor<2>>,
+    /// The logits of the pass, [`LossOutput::logits`].
+    pub logits: Option<Tensor<2>>,
+}
+
 /// A loss whose minimiser is wanted.
 ///
-/// An objective holds hyperparameters only. One that keeps state between steps still trains, but
-/// its state is no part of a checkpoint.
+/// An objective holds hyperparameters only. What it keeps between steps is in a [`Memory`], which
+/// the training hands from step to step and keeps in its checkpoint.
 pub trait Objective<M: Trainable>: Send + Sync {
     /// Name used in configuration files, model cards and reports.
     fn name(&self) -> &str;
@@ -68,6 +97,68 @@ pub trait Objective<M: Trainable>: Send + Sync {
     /// # Errors
     /// A failure to compute the loss ends the training.
     fn loss(&self, network: &M, batch: &Batch, step: &Step<'_>) -> Result<LossOutput>;
+
+    /// The loss of one batch by what is kept; [`Objective::loss`] unless the objective has a
+    /// memory.
+    ///
+    /// # Errors
+    /// As [`Objective::loss`].
+    fn loss_by(
+        &self,
+        network: &M,
+        batch: &Batch,
+        step: &Step<'_>,
+        memory: &mut Memory<M>,
+    ) -> Result<Traced> {
+        let _ = memory;
+        Ok(self.loss(network, batch, step)?.into())
+    }
+
+    /// What is kept before the first step: nothing, unless the objective needs a companion.
+    ///
+    /// # Errors
+    /// A failure ends the training.
+    fn prepare(&self, preparation: &Preparation<'_, M>) -> Result<Memory<M>> {
+        let _ = preparation;
+        Ok(Memory::default())
+    }
+
+    /// Changes what is kept after a backward pass.
+    ///
+    /// # Errors
+    /// A failure ends the training.
+    fn remember(
+        &self,
+        memory: &mut Memory<M>,
+        batch: &Batch,
+        step: &Step<'_>,
+        feedback: Feedback,
+    ) -> Result<()> {
+        let _ = (memory, batch, step, feedback);
+        Ok(())
+    }
+
+    /// Steps in a row that each batch is trained on, at least one. [`Step::step`] counts them all:
+    /// step `s` is of batch `s / replays`.
+    fn replays(&self) -> u32 {
+        1
+    }
+
+    /// Losses of a step, at least one, each with its backward pass; the step goes against the sum
+    /// of their gradients.
+    fn backward_passes(&self) -> u32 {
+        1
+    }
+
+    /// The network after a step of the optimiser: where a constraint on the weights is enforced.
+    /// Comes before averaging.
+    ///
+    /// # Errors
+    /// A failure ends the training.
+    fn after_step(&self, network: M, step: &Step<'_>) -> Result<M> {
+        let _ = step;
+        Ok(network)
+    }
 }
 
 /// Cross-entropy at the samples themselves.

@@ -3,6 +3,7 @@ use duress_core::Seed;
 use serde::{Deserialize, Serialize};
 
 use super::augment::Augmentation;
+use super::mix::Mix;
 use super::optimizer::OptimizerRecipe;
 use super::schedule::Schedule;
 use crate::{Error, Result};
@@ -30,6 +31,9 @@ pub struct Recipe {
     pub gradient_clipping: Option<f64>,
     /// Stop when validation accuracy no longer rises (never).
     pub early_stop: Option<EarlyStop>,
+    /// Samples of a second set in each batch (none).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Mix>,
     /// Seed of the sample order, the augmentation and what the objective draws (0).
     pub seed: Seed,
 }
@@ -46,6 +50,7 @@ impl Default for Recipe {
             label_smoothing: 0.0,
             gradient_clipping: None,
             early_stop: None,
+            mix: None,
             seed: Seed(0),
         }
     }
@@ -114,6 +119,9 @@ impl Recipe {
                 stop.patience.to_string(),
             )?;
             check(stop.every > 0, "early_stop.every", "at least 1", stop.every.to_string())?;
+        }
+        if let Some(mix) = &self.mix {
+            mix.check(self.batch_size)?;
         }
         self.optimizer.check()?;
         self.schedule.check(self.epochs)

@@ -3,13 +3,16 @@ use std::path::Path;
 use std::time::Instant;
 
 use burn::optim::GradientsParams;
-use burn::prelude::*;
 use duress_core::{Passes, Progress};
 
 use super::checkpoint::{self, Fingerprint};
 use super::clip::clip;
-use super::data::{Batch, TrainingData};
-use super::objective::{LossOutput, Objective, Step};
+use super::data::{Assembled, Batch, TrainingData};
+use super::gradients::sum;
+use super::memory::Memory;
+use super::mix;
+use super::objective::{Feedback, LossOutput, Objective, Step};
+use super::preparation::{Preparation, beside};
 use super::recipe::Recipe;
 use super::state::{Kept, Pending, Position, State, on_tape, order};
 use super::watch::{EpochReport, Watch};
@@ -26,6 +29,8 @@ pub struct Run<'a, M> {
     pub watch: Option<&'a mut dyn Watch<M>>,
     /// Where the state is kept after each epoch. A file that is there is resumed.
     pub checkpoint: Option<&'a Path>,
+    /// The second set of samples, if the recipe mixes one in: same domain, same classes.
+    pub extra: Option<TrainingData<'a>>,
     /// Hears of each step and says whether to stop.
     pub progress: &'a dyn Progress,
 }
@@ -34,7 +39,7 @@ impl<'a, M> Run<'a, M> {
     /// Trains on the device of `passes`, unwatched, silent, without a checkpoint.
     #[must_use]
     pub fn new(passes: &'a Passes) -> Self {
-        Self { passes, watch: None, checkpoint: None, progress: &duress_core::Silent }
+        Self { passes, watch: None, checkpoint: None, extra: None, progress: &duress_core::Silent }
     }
 }
 
@@ -101,9 +106,10 @@ pub fn train<M: Trainable>(
             got: "a rule".into(),
         });
     }
+    check_extra(data, recipe, run.extra.as_ref())?;
     let network = on_tape(network, run.passes.device());
     let fingerprint = match run.checkpoint {
-        Some(_) => Some(Fingerprint::new(&network, objective, data, recipe)?),
+        Some(_) => Some(Fingerprint::new(&network, objective, data, run.extra.as_ref(), recipe)?),
         None => None,
     };
     let mut trainer = Trainer { objective, data, recipe, run, fingerprint };
@@ -125,6 +131,27 @@ pub fn train<M: Trainable>(
     })
 }
 
+/// Checks that there is a second set exactly if the recipe asks for one, and that it fits.
+fn check_extra(
+    data: &TrainingData<'_>,
+    recipe: &Recipe,
+    extra: Option<&TrainingData<'_>>,
+) -> Result<()> {
+    let fault = |expected: &str, got: &str| {
+        let (expected, got) = (expected.into(), got.into());
+        Err(Error::Parameter { what: "recipe", field: "mix", expected, got })
+    };
+    match (&recipe.mix, extra) {
+        (None, None) => Ok(()),
+        (Some(_), None) => fault("absent, as there is no second set of samples", "a share"),
+        (None, Some(_)) => fault("the share of the second set of samples", "none"),
+        (Some(_), Some(extra)) if extra.classes != data.classes || extra.domain != data.domain => {
+            fault("of a set of the same domain and classes", "another one")
+        }
+        (Some(_), Some(extra)) => extra.check(),
+    }
+}
+
 fn is_cancelled(error: &Error) -> bool {
     matches!(error, Error::Core(duress_core::Error::Cancelled))
 }
@@ -144,8 +171,37 @@ impl<M: Trainable> Trainer<'_, '_, M> {
             (Some(path), Some(fingerprint)) if path.exists() => {
                 checkpoint::load(path, fingerprint, network, self.recipe)
             }
-            _ => Ok(State::new(network, self.recipe)),
+            _ => self.prepare(State::new(network, self.recipe)),
         }
+    }
+
+    /// A new state with what the objective keeps from the beginning. Companions may have taken
+    /// long: they are saved at once, and only then forgotten where they were.
+    fn prepare(&self, mut state: State<M>) -> Result<State<M>> {
+        let network = state.network.valid();
+        state.memory = self.objective.prepare(&Preparation {
+            network: &network,
+            data: self.data,
+            recipe: self.recipe,
+            passes: self.run.passes,
+            progress: self.run.progress,
+            checkpoint: self.run.checkpoint,
+        })?;
+        if !state.memory.is_empty() {
+            self.save(&state)?;
+        }
+        if let Some(path) = self.run.checkpoint {
+            for (name, _) in state.memory.networks() {
+                let path = beside(path, name);
+                match std::fs::remove_file(&path) {
+                    Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(Error::Io { path, source });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(state)
     }
 
     fn save(&self, state: &State<M>) -> Result<()> {
@@ -155,8 +211,17 @@ impl<M: Trainable> Trainer<'_, '_, M> {
         }
     }
 
+    /// Samples of the first and of the second set in a full batch.
+    fn shares(&self) -> (usize, usize) {
+        let size = self.recipe.batch_size;
+        let extra = self.recipe.mix.as_ref().map_or(0, |mix| mix.extra(size));
+        (size - extra, extra)
+    }
+
+    /// Steps of an epoch.
     fn steps(&self) -> u64 {
-        self.data.labels.len().div_ceil(self.recipe.batch_size) as u64
+        let batches = self.data.labels.len().div_ceil(self.shares().0) as u64;
+        batches * u64::from(self.objective.replays().max(1))
     }
 
     /// Runs the steps of an epoch that are left.
@@ -166,15 +231,17 @@ impl<M: Trainable> Trainer<'_, '_, M> {
         let progress = self.run.progress;
         progress.begin(&format!("epoch {} of {}", epoch + 1, self.recipe.epochs), steps);
         progress.advance(state.at.step);
+        let extra = self.run.extra.map_or(0, |extra| extra.labels.len());
+        let order = (order, mix::order(self.recipe.seed, extra, epoch));
         let (mut pending, mut begun) = (Pending::from(state.at.step), Instant::now());
         while state.at.step < steps {
             let batch = self.batch(&order, state.at);
-            let output = if progress.cancelled() {
+            let learnt = if progress.cancelled() {
                 Err(duress_core::Error::Cancelled.into())
             } else {
-                self.loss(&state, &batch)
+                self.learn(&state, &batch)
             };
-            let output = match output {
+            let learnt = match learnt {
                 Err(error) if is_cancelled(&error) => {
                     pending.settle(&mut state.at)?;
                     state.at.seconds += begun.elapsed().as_secs_f64();
@@ -184,8 +251,9 @@ impl<M: Trainable> Trainer<'_, '_, M> {
                 }
                 other => other?,
             };
-            pending.push(&output.loss, output.logits, batch.targets());
-            state = self.descend(state, &output.loss);
+            let output = &learnt.output;
+            pending.push(&output.loss, output.logits.clone(), batch.targets());
+            state = self.descend(state, learnt)?;
             if pending.len() == READ_EVERY {
                 pending.settle(&mut state.at)?;
                 state.at.seconds += begun.elapsed().as_secs_f64();
@@ -199,11 +267,11 @@ impl<M: Trainable> Trainer<'_, '_, M> {
         Ok(state)
     }
 
-    /// The loss of the next step, on the tape.
-    fn loss(&self, state: &State<M>, batch: &Batch) -> Result<LossOutput> {
-        let context = Step {
-            epoch: state.at.epoch,
-            step: state.at.step,
+    /// What the objective is told of the step at `at`.
+    fn step(&self, at: Position) -> Step<'_> {
+        Step {
+            epoch: at.epoch,
+            step: at.step,
             steps: self.steps(),
             epochs: self.recipe.epochs,
             seed: self.recipe.seed,
@@ -212,25 +280,47 @@ impl<M: Trainable> Trainer<'_, '_, M> {
             classes: self.data.classes,
             passes: self.run.passes,
             progress: self.run.progress,
-        };
-        let output = self.objective.loss(&state.network, batch, &context)?;
-        if output.loss.is_autodiff() && output.loss.is_tracked() {
-            return Ok(output);
         }
-        Err(Error::LossDetached { objective: self.objective.name().into() })
     }
 
-    /// One step against the gradient of `loss`.
-    fn descend(&self, mut state: State<M>, loss: &Tensor<1>) -> State<M> {
-        let mut gradients = GradientsParams::from_grads(loss.backward(), &state.network);
+    /// The gradient of the next step, from all its backward passes.
+    fn learn(&self, state: &State<M>, batch: &Batch) -> Result<Learnt<M>> {
+        let (step, objective) = (self.step(state.at), self.objective);
+        let mut memory = state.memory.clone();
+        let mut pass = |pass| -> Result<(GradientsParams, LossOutput)> {
+            let traced = objective.loss_by(&state.network, batch, &step, &mut memory)?;
+            let output = traced.output;
+            if !(output.loss.is_autodiff() && output.loss.is_tracked()) {
+                return Err(Error::LossDetached { objective: objective.name().into() });
+            }
+            let mut gradients = output.loss.backward();
+            let slope = traced.leaf.and_then(|leaf| leaf.grad_remove(&mut gradients));
+            let feedback = Feedback { pass, slope, logits: output.logits.clone() };
+            objective.remember(&mut memory, batch, &step, feedback)?;
+            Ok((GradientsParams::from_grads(gradients, &state.network), output))
+        };
+        let (mut gradients, mut output) = pass(0)?;
+        for index in 1..objective.backward_passes() {
+            let (more, latest) = pass(index)?;
+            gradients = sum(gradients, more, &state.network);
+            output = latest;
+        }
+        Ok(Learnt { gradients, memory, output })
+    }
+
+    /// One step against the gradient.
+    fn descend(&self, mut state: State<M>, learnt: Learnt<M>) -> Result<State<M>> {
+        let mut gradients = learnt.gradients;
         if let Some(most) = self.recipe.gradient_clipping {
             gradients = clip(gradients, &state.network, most);
         }
         let rate = self.rate(state.at.epoch, state.at.step);
-        state.network = state.optimizer.step(rate, state.network, gradients);
+        let network = state.optimizer.step(rate, state.network, gradients);
+        state.network = self.objective.after_step(network, &self.step(state.at))?;
+        state.memory = learnt.memory;
         state.average = state.average.map(|average| average.update(&state.network));
         state.at.step += 1;
-        state
+        Ok(state)
     }
 
     /// The learning rate of a step.
@@ -240,23 +330,26 @@ impl<M: Trainable> Trainer<'_, '_, M> {
         recipe.optimizer.learning_rate() * recipe.schedule.factor(step, steps, recipe.epochs)
     }
 
-    /// The samples of the next step, augmented.
-    fn batch(&self, order: &[usize], at: Position) -> Batch {
-        let (data, features) = (self.data, self.data.domain.features());
-        let first = at.step as usize * self.recipe.batch_size;
-        let positions = &order[first..order.len().min(first + self.recipe.batch_size)];
-        let mut values = Vec::with_capacity(positions.len() * features);
+    /// The samples of the next step, augmented: those of the first set, then those of the second.
+    fn batch(&self, (order, extra_order): &(Vec<usize>, Vec<usize>), at: Position) -> Batch {
+        let (own, extra) = self.shares();
+        let number = (at.step / u64::from(self.objective.replays().max(1))) as usize;
+        let first = number * own;
+        let positions = &order[first..order.len().min(first + own)];
+        let mut batch = Assembled::default();
         for &position in positions {
-            let row = &data.rows[position * features..(position + 1) * features];
-            let draw = (self.recipe.seed, data.ids[position], at.epoch);
-            self.recipe.augmentation.append(row, data.domain, draw, &mut values);
+            batch.push(self.data, position, self.data.ids[position], self.recipe, at.epoch);
         }
-        let shape = [positions.len(), features];
-        Batch {
-            rows: Tensor::from_data(TensorData::new(values, shape), self.run.passes.device()),
-            labels: positions.iter().map(|&position| data.labels[position]).collect(),
-            ids: positions.iter().map(|&position| data.ids[position]).collect(),
+        if let Some(second) = &self.run.extra {
+            // The last batch of an epoch keeps the share.
+            let count = (positions.len() * extra).div_ceil(own);
+            for index in number * extra..number * extra + count {
+                let position = extra_order[index % extra_order.len()];
+                let id = mix::apart(second.ids[position]);
+                batch.push(second, position, id, self.recipe, at.epoch);
+            }
         }
+        batch.on(self.run.passes.device(), self.data.domain.features())
     }
 
     /// Ends an epoch: reports it, asks the watch, keeps the best weights, decides on stopping.
@@ -304,4 +397,11 @@ impl<M: Trainable> Trainer<'_, '_, M> {
         }
         Ok(())
     }
+}
+
+/// What a step has learnt from its batch.
+struct Learnt<M> {
+    gradients: GradientsParams,
+    memory: Memory<M>,
+    output: LossOutput,
 }

@@ -4,6 +4,7 @@ use burn::prelude::*;
 
 use super::average::Average;
 use super::data::TrainingData;
+use super::memory::Memory;
 use super::recipe::Recipe;
 use super::watch::EpochReport;
 use crate::{Result, Trainable};
@@ -16,6 +17,8 @@ pub(super) struct State<M> {
     pub(super) optimizer: ModuleOptimizer,
     /// Averaged weights, if the recipe averages.
     pub(super) average: Option<Average<M>>,
+    /// What the objective keeps.
+    pub(super) memory: Memory<M>,
     /// The best weights measured so far.
     pub(super) best: Option<Kept<M>>,
     /// Where the training is.
@@ -55,6 +58,7 @@ impl<M: Trainable> State<M> {
         Self {
             optimizer: recipe.optimizer.init(),
             average,
+            memory: Memory::default(),
             best: None,
             at: Position::default(),
             history: Vec::new(),
