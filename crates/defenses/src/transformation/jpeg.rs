@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use burn::prelude::*;
-use duress_core::{Classifier, Domain, Error, Result, host};
+use duress_core::{Activation, Classifier, Domain, Error, Result, host};
 use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
 use image::{DynamicImage, ExtendedColorType};
 use rayon::prelude::*;
@@ -75,14 +75,23 @@ impl Classifier for Compressed {
     }
 
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+        self.base.forward(self.compressed(rows))
+    }
+
+    fn activations(&self, rows: Tensor<2>) -> Vec<Activation> {
+        self.base.activations(self.compressed(rows))
+    }
+}
+
+impl Compressed {
+    /// What the base gets to see of rows `[N, F]`.
+    fn compressed(&self, rows: Tensor<2>) -> Tensor<2> {
         let plain = rows.clone().inner();
         let compressed = self.jpeg.compress(plain.clone(), self.domain());
         match self.jpeg.backward {
             // The difference is off the tape: forward the compressed rows, backward the identity.
-            Backward::Identity if rows.is_autodiff() => {
-                self.base.forward(rows + (compressed - plain))
-            }
-            Backward::Identity | Backward::None => self.base.forward(compressed),
+            Backward::Identity if rows.is_autodiff() => rows + (compressed - plain),
+            Backward::Identity | Backward::None => compressed,
         }
     }
 }

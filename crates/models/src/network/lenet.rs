@@ -7,6 +7,7 @@ use burn::tensor::activation::relu;
 
 use super::count::Count;
 use super::layers::Conv;
+use super::trace::Trace;
 use crate::{Error, Result, max_pool2d};
 
 const VALID: Conv = Conv { kernel: 5, stride: 1, padding: 0, bias: true };
@@ -54,11 +55,19 @@ impl LeNet {
     /// Logits, `[N, C, H, W] → [N, K]`.
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        self.traced(images, &mut Trace::off())
+    }
+
+    pub(super) fn traced(&self, images: Tensor<4>, trace: &mut Trace) -> Tensor<2> {
         let pool = |maps| max_pool2d(maps, [2, 2], [2, 2]);
         let maps = pool(relu(self.conv1.forward(images)));
+        trace.maps("conv1", &maps);
         let maps = pool(relu(self.conv2.forward(maps)));
+        trace.maps("conv2", &maps);
         let hidden = relu(self.fc1.forward(maps.flatten::<2>(1, 3)));
+        trace.flat("fc1", &hidden);
         let hidden = relu(self.fc2.forward(hidden));
+        trace.flat("fc2", &hidden);
         self.fc3.forward(hidden)
     }
 }

@@ -5,6 +5,7 @@ use burn::prelude::*;
 use burn::tensor::activation::relu;
 
 use super::count::Count;
+use super::trace::Trace;
 
 /// Fully connected layers with rectifiers between them; without hidden layers, softmax regression.
 ///
@@ -34,9 +35,17 @@ impl Mlp {
     /// Logits, `[N, F] → [N, K]`.
     #[must_use]
     pub fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+        self.traced(rows, &mut Trace::off())
+    }
+
+    pub(super) fn traced(&self, rows: Tensor<2>, trace: &mut Trace) -> Tensor<2> {
         let mut values = rows;
         for (index, layer) in self.layers.iter().enumerate() {
-            values = layer.forward(if index == 0 { values } else { relu(values) });
+            if index > 0 {
+                values = relu(values);
+                trace.flat(format_args!("hidden{index}"), &values);
+            }
+            values = layer.forward(values);
         }
         values
     }

@@ -6,11 +6,12 @@ mod lenet;
 mod mlp;
 mod resnet;
 mod small_cnn;
+mod trace;
 mod wide_resnet;
 
 use burn::module::Module;
 use burn::prelude::*;
-use duress_core::{Domain, Frozen};
+use duress_core::{Activation, Domain, Frozen};
 
 pub use architecture::{ARCHITECTURES, Architecture, Entry, find};
 pub use lenet::LeNet;
@@ -20,6 +21,7 @@ pub use small_cnn::SmallCnn;
 pub use wide_resnet::{PreActivationBlock, WideResNet};
 
 use crate::{Normalization, Result};
+use trace::Trace;
 
 /// A burn module that maps rows to logits: what [`crate::train()`] trains.
 pub trait Trainable: Module + Sync {
@@ -99,6 +101,19 @@ impl Network {
     /// Logits of rows in raw units, `[N, F] → [N, K]`.
     #[must_use]
     pub fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+        self.traced(rows, &mut Trace::off())
+    }
+
+    /// What the hidden layers make of rows in raw units (after their rectifiers, blocks and
+    /// pools), first to last, and the logits.
+    #[must_use]
+    pub fn activations(&self, rows: Tensor<2>) -> Vec<Activation> {
+        let mut trace = Trace::on();
+        let logits = self.traced(rows, &mut trace);
+        trace.finish(logits)
+    }
+
+    fn traced(&self, rows: Tensor<2>, trace: &mut Trace) -> Tensor<2> {
         let rows = match &self.normalization {
             Some(normalization) => normalization.apply(rows),
             None => rows,
@@ -106,11 +121,11 @@ impl Network {
         let ([count, _], [channels, height, width]) = (rows.dims(), self.shape);
         let images = |rows: Tensor<2>| rows.reshape([count, channels, height, width]);
         match &self.body {
-            Body::Mlp(body) => body.forward(rows),
-            Body::SmallCnn(body) => body.forward(images(rows)),
-            Body::LeNet(body) => body.forward(images(rows)),
-            Body::ResNet(body) => body.forward(images(rows)),
-            Body::WideResNet(body) => body.forward(images(rows)),
+            Body::Mlp(body) => body.traced(rows, trace),
+            Body::SmallCnn(body) => body.traced(images(rows), trace),
+            Body::LeNet(body) => body.traced(images(rows), trace),
+            Body::ResNet(body) => body.traced(images(rows), trace),
+            Body::WideResNet(body) => body.traced(images(rows), trace),
         }
     }
 }

@@ -7,6 +7,7 @@ use burn::tensor::activation::relu;
 
 use super::count::Count;
 use super::layers::{Conv, global_average, norm};
+use super::trace::Trace;
 
 /// `relu(norm(conv(relu(norm(conv(x))))) + shortcut(x))`.
 ///
@@ -132,8 +133,18 @@ impl ResNet {
     /// Logits, `[N, C, H, W] → [N, K]`.
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let stem = relu(self.norm.forward(self.conv.forward(images)));
-        let maps = self.blocks.iter().fold(stem, |maps, block| block.forward(maps));
-        self.fc.forward(global_average(maps))
+        self.traced(images, &mut Trace::off())
+    }
+
+    pub(super) fn traced(&self, images: Tensor<4>, trace: &mut Trace) -> Tensor<2> {
+        let mut maps = relu(self.norm.forward(self.conv.forward(images)));
+        trace.maps("stem", &maps);
+        for (index, block) in self.blocks.iter().enumerate() {
+            maps = block.forward(maps);
+            trace.maps(format_args!("block{}", index + 1), &maps);
+        }
+        let pooled = global_average(maps);
+        trace.flat("pool", &pooled);
+        self.fc.forward(pooled)
     }
 }
