@@ -30,9 +30,9 @@ impl Goal {
     #[must_use]
     pub fn labels(&self) -> &[usize] {
         match self {
-            Goal::Untargeted(labels)
-            | Goal::Targeted(labels)
-            | Goal::Undetected { labels, .. } => labels,
+            Goal::Untargeted(labels) | Goal::Targeted(labels) | Goal::Undetected { labels, .. } => {
+                labels
+            }
         }
     }
 

@@ -109,11 +109,7 @@ impl Network {
         all
     }
 
-    fn traced(
-        &self,
-        rows: Tensor<2>,
-        mut see: impl FnMut(usize, &Node, &Tensor<2>),
-    ) -> Tensor<2> {
+    fn traced(&self, rows: Tensor<2>, mut see: impl FnMut(usize, &Node, &Tensor<2>)) -> Tensor<2> {
         let graph = self.graph();
         let count = rows.dims()[0];
         let width = graph.output_shape().iter().product();
