@@ -40,8 +40,7 @@ fn attacked(model: &dyn Classifier, range: std::ops::Range<usize>, radius: f64) 
     let (clean, labels) = digits(range);
     let oracle = WhiteBox::new(model, passes());
     let threat = Threat::new(Norm::Linf, radius).unwrap();
-    let problem =
-        Problem::new(Oracle::Gradients(&oracle), clean, Goal::Untargeted(labels), threat);
+    let problem = Problem::new(Oracle::Gradients(&oracle), clean, Goal::Untargeted(labels), threat);
     let pgd = Attack::Gradient(Box::new(Pgd { steps: 10, step_size: 0.2, ..Pgd::paper() }));
     host::floats(run(&pgd, &problem).unwrap().rows).unwrap()
 }

@@ -5,7 +5,9 @@ use duress_core::{Norm, Stage};
 use serde_json::Value;
 
 use super::Measured;
-use crate::fixtures::{attack, broken, certified, clean, transfer, worst_case};
+use crate::fixtures::{
+    attack, broken, certified, clean, detection, transfer, undetected, worst_case,
+};
 
 const README: &str = include_str!("../../README.md");
 
@@ -41,6 +43,8 @@ fn every_field_of_a_row_is_in_the_readme() {
         ("worst_case", worst_case("m", 0.1, true, 30)),
         ("certified", certified("m", Norm::L2, 0.001)),
         ("transfer", transfer("m", "n", 60, 30)),
+        ("detection", detection("m", "pgd", 40)),
+        ("undetected", undetected("m", "joint-pgd", 0.05, 30)),
     ] {
         let value = serde_json::to_value(&row.measured).unwrap();
         assert_eq!(value["kind"], kind);

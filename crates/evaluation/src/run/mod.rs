@@ -5,6 +5,8 @@ mod bound;
 mod build;
 mod certify;
 mod data;
+mod detect;
+mod evade;
 mod examples;
 mod foreign;
 mod journal;
@@ -26,6 +28,7 @@ use duress_remote::Secret;
 
 pub(crate) use attacked::is_search;
 pub use bound::{Around, Bounded, bound};
+pub(crate) use evade::WORST_CASE;
 pub use examples::write_examples;
 pub use journal::{Identity, Journal};
 pub(crate) use lines::write_whole;
@@ -139,6 +142,7 @@ fn measure(runner: &Runner<'_>, journal: &mut Journal) -> Result<()> {
         }
         let built = &models[index];
         runner.attack(built, &models, journal)?;
+        runner.detect(built, journal)?;
         runner.certify(built, journal)?;
         runner.contradictions(built, journal)?;
         context.observer.model_done(journal.rows(), &built.name);
