@@ -64,7 +64,7 @@ fn attacks() -> [Attack; 3] {
 fn an_attack_on_both_breaks_a_detector_that_catches_plain_pgd() {
     let passes = Passes::with_workers(&Device::flex(), 2).unwrap();
     let (clean, labels) = digits(1000..1000 + QUERIES);
-    for name in ["activation-classifier", "kernel-density", "mahalanobis"] {
+    for name in ["deep-knn", "mahalanobis"] {
         let guarded = guarded(name, &passes);
         let plain = rows(&oblivious(&*trained(), &passes, 1000..1000 + QUERIES), 64);
         let by_pgd = passed(&guarded, &passes, &plain, &labels).iter().filter(|&&p| p).count();
@@ -83,9 +83,9 @@ fn an_attack_on_both_breaks_a_detector_that_catches_plain_pgd() {
             }
         }
         let by_joint = evaded.iter().filter(|&&evaded| evaded).count();
-        assert!(by_pgd * 4 <= QUERIES, "{name}: plain PGD passes {by_pgd} of {QUERIES}");
+        assert!(by_pgd * 5 <= QUERIES * 2, "{name}: plain PGD passes {by_pgd} of {QUERIES}");
         assert!(
-            by_joint * 10 >= QUERIES * 8 && by_joint > 2 * by_pgd,
+            by_joint * 10 >= QUERIES * 9,
             "{name}: {by_joint} by attacks on both, {by_pgd} by plain PGD"
         );
     }
