@@ -1,6 +1,6 @@
 //! A small autoencoder of clean rows.
 //!
-//! Meng, Chen. *MagNet: a Two-Pronged Defense against Adversarial Examples.* CCS 2017, §4.2 and
+//! Meng, Chen. *`MagNet`: a Two-Pronged Defense against Adversarial Examples.* CCS 2017, §4.2 and
 //! table 3. <https://arxiv.org/abs/1705.09064>
 use std::sync::Arc;
 
@@ -106,9 +106,9 @@ impl Objective<Autoencoder> for Denoising {
         );
         let (lower, upper) = step.domain.bounds(&device);
         let span = network.span(&device);
-        let noisy = clean.clone() + noise * span.clone() * self.noise;
-        let noisy = noisy.max_pair(lower).min_pair(upper);
-        let error = (network.forward(noisy.autodiff()) - clean.autodiff()) / span.autodiff();
+        let disturbed = clean.clone() + noise * span.clone() * self.noise;
+        let disturbed = disturbed.max_pair(lower).min_pair(upper);
+        let error = (network.forward(disturbed.autodiff()) - clean.autodiff()) / span.autodiff();
         Ok(LossOutput { loss: error.square().mean(), logits: None })
     }
 }
@@ -127,23 +127,11 @@ pub(super) struct Autoencoder {
 #[derive(Clone, Debug)]
 struct Shared(Arc<Domain>);
 
+/// The layers, first to last, a sigmoid behind each.
 #[derive(Module, Debug)]
 enum Body {
-    Picture(Convolutions),
-    Row(Layers),
-}
-
-#[derive(Module, Debug)]
-struct Convolutions {
-    first: Conv2d,
-    second: Conv2d,
-    third: Conv2d,
-}
-
-#[derive(Module, Debug)]
-struct Layers {
-    first: Linear,
-    second: Linear,
+    Picture(Vec<Conv2d>),
+    Row(Vec<Linear>),
 }
 
 impl Autoencoder {
@@ -155,13 +143,13 @@ impl Autoencoder {
                         .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
                         .init(device)
                 };
-                let (first, second) = (conv(channels, width), conv(width, width));
-                Body::Picture(Convolutions { first, second, third: conv(width, channels) })
+                let sizes = [(channels, width), (width, width), (width, channels)];
+                Body::Picture(sizes.map(|(inputs, outputs)| conv(inputs, outputs)).to_vec())
             }
             Layout::Waveform { .. } | Layout::Table { .. } => {
                 let layer = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device);
                 let features = domain.features();
-                Body::Row(Layers { first: layer(features, width), second: layer(width, features) })
+                Body::Row(vec![layer(features, width), layer(width, features)])
             }
         };
         Self { body, domain: Shared(Arc::new(domain.clone())) }
@@ -181,14 +169,13 @@ impl Autoencoder {
         let span = self.span(&device);
         let shares = (rows - lower.clone()) / span.clone();
         let shares = match (&self.body, self.domain.0.layout()) {
-            (Body::Picture(body), Layout::Image { channels, height, width }) => {
+            (Body::Picture(layers), Layout::Image { channels, height, width }) => {
                 let maps = shares.reshape([count, channels, height, width]);
-                let maps = sigmoid(body.first.forward(maps));
-                let maps = sigmoid(body.second.forward(maps));
-                sigmoid(body.third.forward(maps)).reshape([count, features])
+                let through = |maps, layer: &Conv2d| sigmoid(layer.forward(maps));
+                layers.iter().fold(maps, through).reshape([count, features])
             }
-            (Body::Row(body), _) => {
-                sigmoid(body.second.forward(sigmoid(body.first.forward(shares))))
+            (Body::Row(layers), _) => {
+                layers.iter().fold(shares, |values, layer| sigmoid(layer.forward(values)))
             }
             (Body::Picture(_), _) => unreachable!("convolutions are made for pictures"),
         };

@@ -1,7 +1,7 @@
 //! Deep k-nearest neighbours: the training rows nearest to an adversarial input, layer by layer,
 //! do not agree with its prediction.
 //!
-//! Papernot, McDaniel. *Deep k-Nearest Neighbors: Towards Confident, Interpretable and Robust Deep
+//! Papernot, `McDaniel`. *Deep k-Nearest Neighbors: Towards Confident, Interpretable and Robust Deep
 //! Learning.* 2018, §3, algorithm 1. <https://arxiv.org/abs/1803.04765>
 use std::sync::Arc;
 

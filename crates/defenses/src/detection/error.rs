@@ -49,6 +49,17 @@ pub enum Error {
         /// The layers of the network.
         known: String,
     },
+    /// Activations without a covariance.
+    #[error(
+        "{detector}: the activations of a layer of width {width} have no covariance: a value is not \
+         finite"
+    )]
+    Covariance {
+        /// Name of the detector.
+        detector: &'static str,
+        /// Width of the layer.
+        width: usize,
+    },
     /// A score that is no finite number.
     #[error("the score of row {row} is {score}: no threshold holds for it")]
     NotFinite {

@@ -44,15 +44,15 @@ impl View {
             Which::Hidden => (0..hidden).collect(),
             Which::All => (0..=hidden).collect(),
             Which::Named("") => vec![hidden - 1],
-            Which::Named(name) => match shown[..hidden].iter().position(|one| one.name == name) {
-                Some(place) => vec![place],
-                None => {
+            Which::Named(name) => {
+                let Some(place) = shown[..hidden].iter().position(|one| one.name == name) else {
                     let known: Vec<&str> =
                         shown[..hidden].iter().map(|one| one.name.as_str()).collect();
                     let (layer, known) = (name.to_owned(), known.join(", "));
                     return Err(Error::UnknownLayer { detector, layer, known });
-                }
-            },
+                };
+                vec![place]
+            }
         };
         let width = |layer: Activation| {
             if pooled { layer.channels } else { layer.values.dims()[1] }

@@ -91,7 +91,9 @@ fn regress(negative: &[f64], positive: &[f64], width: usize) -> (Vec<f64>, f64) 
         // A full step may overshoot where the odds are extreme.
         let length = step.iter().map(|s| s * s).sum::<f64>().sqrt();
         if length > 2.0 {
-            step.iter_mut().for_each(|s| *s *= 2.0 / length);
+            for s in &mut step {
+                *s *= 2.0 / length;
+            }
         }
         beta.iter_mut().zip(&step).for_each(|(b, s)| *b -= s);
         if length < 1e-10 {

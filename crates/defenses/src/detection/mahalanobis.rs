@@ -1,7 +1,7 @@
 //! Mahalanobis distance: an adversarial input lies off the class Gaussians of every layer.
 //!
 //! Lee, Lee, Lee, Shin. *A Simple Unified Framework for Detecting Out-of-Distribution Samples and
-//! Adversarial Attacks.* NeurIPS 2018, §2, algorithm 1. <https://arxiv.org/abs/1807.03888>
+//! Adversarial Attacks.* `NeurIPS` 2018, §2, algorithm 1. <https://arxiv.org/abs/1807.03888>
 use std::sync::Arc;
 
 use burn::prelude::*;
@@ -115,8 +115,8 @@ impl Gaussians {
         let floor = ridge * if variance > 0.0 { variance } else { 1.0 };
         let mut raised = covariance;
         (0..width).for_each(|d| raised[d * width + d] += floor);
-        let lower = cholesky(&raised, width)
-            .ok_or_else(|| Error::NotFinite { row: 0, score: variance as f32 })?;
+        let lower =
+            cholesky(&raised, width).ok_or(Error::Covariance { detector: ENTRY.name, width })?;
         let inverse = invert_lower(&lower, width);
         let transposed = (0..width * width)
             .map(|place| inverse[(place % width) * width + place / width] as f32)
@@ -150,7 +150,9 @@ fn moments(values: &[f32], width: usize, of: &Classes<'_>) -> Result<(Vec<Vec<f6
         return Err(Error::EmptyClass { detector: ENTRY.name, class });
     }
     for (mean, &count) in means.iter_mut().zip(&counts) {
-        mean.iter_mut().for_each(|mean| *mean /= count as f64);
+        for mean in mean {
+            *mean /= count as f64;
+        }
     }
     let mut covariance = vec![0.0; width * width];
     let mut centred = vec![0.0; width];
@@ -164,7 +166,9 @@ fn moments(values: &[f32], width: usize, of: &Classes<'_>) -> Result<(Vec<Vec<f6
         }
     }
     let count = of.labels.len() as f64;
-    covariance.iter_mut().for_each(|sum| *sum /= count);
+    for sum in &mut covariance {
+        *sum /= count;
+    }
     Ok((means, covariance))
 }
 

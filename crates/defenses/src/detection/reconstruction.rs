@@ -1,6 +1,6 @@
-//! MagNet by reconstruction: an autoencoder of clean rows does not reproduce an adversarial one.
+//! `MagNet` by reconstruction: an autoencoder of clean rows does not reproduce an adversarial one.
 //!
-//! Meng, Chen. *MagNet: a Two-Pronged Defense against Adversarial Examples.* CCS 2017, §4.2.1.
+//! Meng, Chen. *`MagNet`: a Two-Pronged Defense against Adversarial Examples.* CCS 2017, §4.2.1.
 //! <https://arxiv.org/abs/1705.09064>
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! MagNet by divergence: an adversarial input is predicted otherwise once it is reconstructed.
+//! `MagNet` by divergence: an adversarial input is predicted otherwise once it is reconstructed.
 //!
-//! Meng, Chen. *MagNet: a Two-Pronged Defense against Adversarial Examples.* CCS 2017, §4.2.2.
+//! Meng, Chen. *`MagNet`: a Two-Pronged Defense against Adversarial Examples.* CCS 2017, §4.2.2.
 //! <https://arxiv.org/abs/1705.09064>
 use std::sync::Arc;
 

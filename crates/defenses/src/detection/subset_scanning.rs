@@ -1,8 +1,8 @@
 //! Subset scanning: some of an adversarial input's activations are all unusually large.
 //!
-//! Cintas, Speakman, Akinwande, Ogallo, Weldemariam, Sridharan, McFowland. *Detecting Adversarial
+//! Cintas, Speakman, Akinwande, Ogallo, Weldemariam, Sridharan, `McFowland`. *Detecting Adversarial
 //! Attacks via Subset Scanning of Autoencoder Activations and Reconstruction Error.* IJCAI 2020;
-//! Speakman, Sridharan, Remy, Weldemariam, McFowland. *Subset Scanning Over Neural Network
+//! Speakman, Sridharan, Remy, Weldemariam, `McFowland`. *Subset Scanning Over Neural Network
 //! Activations.* 2018, §3. <https://arxiv.org/abs/1810.08676>
 use std::sync::Arc;
 

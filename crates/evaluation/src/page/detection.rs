@@ -105,7 +105,7 @@ pub(super) fn oblivious(rows: &[Row]) -> Option<Table> {
 /// The detectors against attacks on model and detector together: a line a detector and rate.
 pub(super) fn adaptive(rows: &[Row]) -> Option<Table> {
     let mut attacks: Vec<&str> = Vec::new();
-    let mut lines: Vec<(Line<'_>, u64, Vec<(&str, u64)>, u64)> = Vec::new();
+    let mut lines: Vec<Line<'_>> = Vec::new();
     for row in rows {
         let Measured::Undetected {
             detector,
@@ -124,30 +124,33 @@ pub(super) fn adaptive(rows: &[Row]) -> Option<Table> {
         if !attacks.contains(&attack.as_str()) && attack != WORST_CASE {
             attacks.push(attack);
         }
-        let line =
-            Line { model: &row.model, detector, threat: threat(*norm, *epsilon), rate: *rate };
+        let threat = threat(*norm, *epsilon);
+        let of = (row.model.as_str(), detector.as_str(), threat, rate.to_bits());
         let undetected = (attack.as_str(), wrong_passed + evaded);
-        match lines.iter_mut().find(|(known, ..)| *known == line) {
-            Some((_, _, counts, _)) => counts.push(undetected),
-            None => lines.push((line, row.samples, vec![undetected], *clean_passed)),
+        match lines.iter_mut().find(|line| line.of == of) {
+            Some(line) => line.undetected.push(undetected),
+            None => lines.push(Line {
+                of,
+                samples: row.samples,
+                passed: *clean_passed,
+                undetected: vec![undetected],
+            }),
         }
     }
     if lines.is_empty() {
         return None;
     }
     attacks.push(WORST_CASE);
-    let rows = lines.into_iter().map(|(line, samples, counts, passed)| {
-        let name = Cell {
-            text: line.detector.to_owned(),
-            interval: Some(format!("{} · {}", line.model, line.threat)),
-            bar: None,
-        };
-        let rate = |count| Cell::rate(Proportion::new(count, samples).unwrap_or_default());
+    let rows = lines.into_iter().map(|line| {
+        let (model, detector, threat, rate) = line.of;
+        let interval = Some(format!("{model} · {threat}"));
+        let name = Cell { text: detector.to_owned(), interval, bar: None };
+        let share = |count| Cell::rate(Proportion::new(count, line.samples).unwrap_or_default());
         let of = |attack: &&str| {
-            let found = counts.iter().find(|(name, _)| name == attack);
-            found.map_or_else(|| Cell::text("–"), |(_, count)| rate(*count))
+            let found = line.undetected.iter().find(|(name, _)| name == attack);
+            found.map_or_else(|| Cell::text("–"), |(_, count)| share(*count))
         };
-        let head = [name, Cell::text(percent(line.rate)), rate(passed)];
+        let head = [name, Cell::text(percent(f64::from_bits(rate))), share(line.passed)];
         head.into_iter().chain(attacks.iter().map(of)).collect()
     });
     let rows = rows.collect();
@@ -165,12 +168,15 @@ pub(super) fn adaptive(rows: &[Row]) -> Option<Table> {
     })
 }
 
-#[derive(PartialEq)]
+/// What became of the samples behind one detector at one rate.
 struct Line<'a> {
-    model: &'a str,
-    detector: &'a str,
-    threat: String,
-    rate: f64,
+    /// Model, detector, threat and the bits of the rate.
+    of: (&'a str, &'a str, String, u64),
+    samples: u64,
+    /// Samples that are right and pass without an attack.
+    passed: u64,
+    /// Samples that are wrong and pass, by attack.
+    undetected: Vec<(&'a str, u64)>,
 }
 
 #[cfg(test)]
