@@ -23,6 +23,10 @@ fn the_list_parses_and_names_every_attack() {
     let known: Vec<&str> =
         duress_evaluation::defenses::DEFENSES.iter().map(|entry| entry.name).collect();
     assert_eq!(names("defenses"), known);
+    let known: Vec<&str> =
+        duress_evaluation::defenses::DETECTORS.iter().map(|entry| entry.name).collect();
+    assert_eq!(names("detectors"), known);
+    assert!(entries.iter().all(|entry| entry["kind"] != "detectors" || entry["slope"].is_string()));
     assert!(names("datasets").contains(&"digits") && names("devices").contains(&"flex"));
     assert!(!names("certifiers").is_empty() && !names("models").is_empty());
     let data = lines(&world.duress("data list --json").succeeded().stdout);

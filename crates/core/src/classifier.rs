@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use burn::module::Module;
 use burn::prelude::*;
 
-use crate::{Aim, Domain, Error, Loss, Result, host};
+use crate::{Activation, Aim, Domain, Error, Loss, Result, host};
 
 /// A classifier `f : [N, F] → [N, K]`, raw rows in, logits out.
 ///
@@ -19,6 +19,12 @@ pub trait Classifier: Send + Sync {
 
     /// Logits (before softmax) of rows in raw units.
     fn forward(&self, rows: Tensor<2>) -> Tensor<2>;
+
+    /// What the layers make of rows `[N, F]`, first to last, on the tape if the rows are; the last
+    /// are the logits. A classifier that hides its layers shows its logits alone.
+    fn activations(&self, rows: Tensor<2>) -> Vec<Activation> {
+        vec![Activation::logits(self.forward(rows))]
+    }
 }
 
 impl<C: Classifier + ?Sized> Classifier for &C {
@@ -32,6 +38,10 @@ impl<C: Classifier + ?Sized> Classifier for &C {
 
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
         (**self).forward(rows)
+    }
+
+    fn activations(&self, rows: Tensor<2>) -> Vec<Activation> {
+        (**self).activations(rows)
     }
 }
 
@@ -47,6 +57,10 @@ impl<C: Classifier + ?Sized> Classifier for Box<C> {
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
         (**self).forward(rows)
     }
+
+    fn activations(&self, rows: Tensor<2>) -> Vec<Activation> {
+        (**self).activations(rows)
+    }
 }
 
 impl<C: Classifier + ?Sized> Classifier for std::sync::Arc<C> {
@@ -60,6 +74,10 @@ impl<C: Classifier + ?Sized> Classifier for std::sync::Arc<C> {
 
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
         (**self).forward(rows)
+    }
+
+    fn activations(&self, rows: Tensor<2>) -> Vec<Activation> {
+        (**self).activations(rows)
     }
 }
 
@@ -215,7 +233,8 @@ pub fn input_gradient(
     if !(logits.is_autodiff() && logits.is_tracked()) {
         return Err(Error::NoGradient);
     }
-    let values = loss.per_sample(logits.clone(), aim);
+    let seen = if loss.sees_refusal() { logits.clone() } else { aim.join_refusal(logits.clone()) };
+    let values = loss.per_sample(seen, aim);
     let mut gradients = values.clone().sum().backward();
     let gradient = leaf.grad_remove(&mut gradients).ok_or(Error::NoGradient)?;
     Ok(Evaluation { logits: logits.inner(), loss: values.inner(), gradient })

@@ -5,6 +5,9 @@ use burn::prelude::*;
 
 use crate::{Error, Result};
 
+/// Far below any logit, so that a joined class is never the largest.
+pub(crate) const FAR_BELOW: f32 = -1e30;
+
 /// What the adversary wants of each sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Goal {
@@ -12,6 +15,14 @@ pub enum Goal {
     Untargeted(Vec<usize>),
     /// Exactly these classes.
     Targeted(Vec<usize>),
+    /// Any prediction other than these labels that is an answer: of a classifier that may refuse
+    /// a row, as one behind a detector does.
+    Undetected {
+        /// The labels to leave.
+        labels: Vec<usize>,
+        /// The class that stands for a refusal.
+        refusal: usize,
+    },
 }
 
 impl Goal {
@@ -19,7 +30,28 @@ impl Goal {
     #[must_use]
     pub fn labels(&self) -> &[usize] {
         match self {
-            Goal::Untargeted(labels) | Goal::Targeted(labels) => labels,
+            Goal::Untargeted(labels) | Goal::Targeted(labels) | Goal::Undetected { labels, .. } => {
+                labels
+            }
+        }
+    }
+
+    /// The class that stands for a refusal, where reaching it is no success.
+    #[must_use]
+    pub fn refusal(&self) -> Option<usize> {
+        match self {
+            Goal::Undetected { refusal, .. } => Some(*refusal),
+            Goal::Untargeted(_) | Goal::Targeted(_) => None,
+        }
+    }
+
+    /// The same kind of goal for other samples.
+    #[must_use]
+    pub fn with_labels(&self, labels: Vec<usize>) -> Self {
+        match self {
+            Goal::Untargeted(_) => Goal::Untargeted(labels),
+            Goal::Targeted(_) => Goal::Targeted(labels),
+            Goal::Undetected { refusal, .. } => Goal::Undetected { labels, refusal: *refusal },
         }
     }
 
@@ -33,12 +65,14 @@ impl Goal {
     #[must_use]
     pub fn is_met(&self, index: usize, predicted: usize) -> bool {
         (self.labels()[index] == predicted) == self.is_targeted()
+            && self.refusal() != Some(predicted)
     }
 
     /// Checks that there is one label for each of `rows` samples, below `classes`.
     ///
     /// # Errors
-    /// [`Error::Shape`] or [`Error::Label`].
+    /// [`Error::Shape`] or [`Error::Label`]; [`Error::Shape`] too for a class of refusal that is
+    /// none of the model's or a sample's label.
     pub fn check(&self, rows: usize, classes: usize) -> Result<()> {
         let labels = self.labels();
         if labels.len() != rows {
@@ -48,17 +82,22 @@ impl Goal {
                 got: labels.len().to_string(),
             });
         }
-        match labels.iter().position(|&label| label >= classes) {
-            Some(row) => Err(Error::Label { row, label: labels[row], classes }),
-            None => Ok(()),
+        if let Some(row) = labels.iter().position(|&label| label >= classes) {
+            return Err(Error::Label { row, label: labels[row], classes });
         }
+        let Some(refusal) = self.refusal() else { return Ok(()) };
+        let expected = || format!("below {classes} and no label of a sample");
+        if refusal >= classes || labels.contains(&refusal) {
+            let got = refusal.to_string();
+            return Err(Error::Shape { what: "class of refusal", expected: expected(), got });
+        }
+        Ok(())
     }
 
     /// The samples at `positions` only.
     #[must_use]
     pub fn select(&self, positions: &[usize]) -> Self {
-        let labels = positions.iter().map(|&position| self.labels()[position]).collect();
-        if self.is_targeted() { Goal::Targeted(labels) } else { Goal::Untargeted(labels) }
+        self.with_labels(positions.iter().map(|&position| self.labels()[position]).collect())
     }
 
     /// The goal of a batch, on the device.
@@ -69,6 +108,7 @@ impl Goal {
         Aim {
             labels: Tensor::from_data(TensorData::new(labels, shape), device),
             targeted: self.is_targeted(),
+            refusal: self.refusal(),
             rivals: None,
             reference: None,
         }
@@ -80,6 +120,7 @@ impl Goal {
 pub struct Aim {
     labels: Tensor<1, Int>,
     targeted: bool,
+    refusal: Option<usize>,
     rivals: Option<Tensor<1, Int>>,
     reference: Option<Tensor<2>>,
 }
@@ -95,6 +136,15 @@ impl Aim {
     #[must_use]
     pub fn is_targeted(&self) -> bool {
         self.targeted
+    }
+
+    /// The kind of goal, for no samples.
+    pub(crate) fn goal(&self) -> Goal {
+        match (self.targeted, self.refusal) {
+            (true, _) => Goal::Targeted(Vec::new()),
+            (false, None) => Goal::Untargeted(Vec::new()),
+            (false, Some(refusal)) => Goal::Undetected { labels: Vec::new(), refusal },
+        }
     }
 
     /// Turns a per-sample score of the labels into something to *maximise*: the score itself if
@@ -114,10 +164,36 @@ impl Aim {
     #[must_use]
     pub fn met_by(&self, predicted: Tensor<1, Int>) -> Tensor<1, Bool> {
         if self.targeted {
-            predicted.equal(self.labels())
-        } else {
-            predicted.not_equal(self.labels())
+            return predicted.equal(self.labels());
         }
+        let wrong = predicted.clone().not_equal(self.labels());
+        match self.refusal {
+            Some(class) => wrong.bool_and(predicted.not_equal_elem(class as i64)),
+            None => wrong,
+        }
+    }
+
+    /// The class that stands for a refusal, where reaching it is no success.
+    #[must_use]
+    pub fn refusal(&self) -> Option<usize> {
+        self.refusal
+    }
+
+    /// Logits `[N, K]` in which the label also stands for a refusal, so that leaving it is
+    /// success: the larger of both logits at the label, and one far below all others at the class
+    /// of refusal. As they are where nothing is refused.
+    #[must_use]
+    pub fn join_refusal(&self, logits: Tensor<2>) -> Tensor<2> {
+        let Some(refusal) = self.refusal else { return logits };
+        let ([rows, classes], device) = (logits.dims(), self.labels.device());
+        let all = Tensor::<1, Int>::arange(0..classes as i64, &device)
+            .unsqueeze::<2>()
+            .expand([rows, classes]);
+        let refused = all.clone().equal_elem(refusal as i64);
+        let own = all.equal(self.labels().unsqueeze_dim::<2>(1).expand([rows, classes]));
+        let pair = logits.clone().narrow(1, refusal, 1).expand([rows, classes]);
+        let larger = logits.clone().max_pair(pair);
+        logits.mask_where(own, larger).mask_fill(refused, FAR_BELOW)
     }
 
     /// Names a second class `[N]` for each sample, for losses that weigh two classes.
@@ -203,6 +279,7 @@ impl Aim {
         Self {
             labels: classes(self.labels()),
             targeted: self.targeted,
+            refusal: self.refusal,
             rivals: self.rivals().map(classes),
             reference: self.reference().map(values),
         }
@@ -223,6 +300,25 @@ mod tests {
         assert_eq!(met(Goal::Targeted(vec![0, 0])), [false, true]);
         assert!(Goal::Targeted(vec![1]).is_met(0, 1));
         assert!(!Goal::Untargeted(vec![1]).is_met(0, 1));
+    }
+
+    /// Classes 0 and 1, and 2 for a refusal; the label is 0. Success is class 1 alone.
+    #[test]
+    fn a_refusal_is_no_success_and_joins_the_label() {
+        let device = Device::flex();
+        let goal = Goal::Undetected { labels: vec![0; 3], refusal: 2 };
+        let logits = [[3.0, 1.0, 2.0], [1.0, 2.0, 3.0], [1.0, 3.0, 2.0]];
+        let logits = Tensor::<2>::from_data(logits, &device);
+        let aim = goal.aim(&device);
+        assert_eq!(booleans(aim.met(logits.clone())).unwrap(), [false, false, true]);
+        assert_eq!([0, 1, 2].map(|class| goal.is_met(0, class)), [false, true, false]);
+        let joined = crate::host::floats(aim.join_refusal(logits)).unwrap();
+        let low = FAR_BELOW;
+        assert_eq!(joined, [3.0, 1.0, low, 3.0, 2.0, low, 2.0, 3.0, low]);
+        assert!(goal.check(3, 3).is_ok() && goal.check(3, 2).is_err());
+        assert!(Goal::Undetected { labels: vec![2], refusal: 2 }.check(1, 3).is_err());
+        assert_eq!(goal.select(&[1]), Goal::Undetected { labels: vec![0], refusal: 2 });
+        assert!(!goal.is_targeted());
     }
 
     #[test]

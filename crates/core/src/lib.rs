@@ -3,6 +3,7 @@
 //! A sample is a row of a [`Domain`]; a [`Classifier`] maps rows to logits; [`Passes`] computes
 //! them on any device; a [`Threat`] says what the adversary may do and an [`Oracle`] what it may
 //! see; an [`Attack`] proposes rows and [`run`] measures them.
+mod activation;
 pub mod attack;
 pub mod classifier;
 pub mod device;
@@ -27,6 +28,7 @@ mod suite;
 mod threat;
 mod verify;
 
+pub use activation::Activation;
 pub use attack::{Algorithm, Attack, GradientAttack, LabelAttack, Reach, ScoreAttack, Setting};
 pub use classifier::{
     Classifier, Evaluation, Frozen, Input, arg_max, input_gradient, predictions, pull_back,

@@ -17,6 +17,12 @@ pub trait Loss: std::fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// Whether the loss itself tells the class of refusal of [`crate::Goal::Undetected`] from the
+    /// others. A loss that does not sees it joined to the label ([`Aim::join_refusal`]).
+    fn sees_refusal(&self) -> bool {
+        false
+    }
+
     /// The loss of each sample: logits `[N, K] → [N]`. No sample sees another.
     fn per_sample(&self, logits: Tensor<2>, aim: &Aim) -> Tensor<1>;
 }

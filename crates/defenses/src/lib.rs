@@ -1,15 +1,18 @@
 //! Defences of machine-learning models.
 //!
-//! [`DEFENSES`] lists them. A defence changes how a network is trained, transforms the input of a
-//! classifier, or combines several classifiers.
+//! [`DEFENSES`] lists those that change how a network is trained, transform the input of a
+//! classifier, or combine several classifiers; [`DETECTORS`] those that flag suspicious inputs.
+//! [`inference`] holds what is done to the answers: abstaining, hardening.
+pub mod detection;
 pub mod ensemble;
 pub mod inference;
 mod table;
 pub mod training;
 pub mod transformation;
 
+pub use detection::{DetectionMethod, Detector, DetectorEntry, Evidence, Guarded, Threshold};
 pub use ensemble::VotingEnsemble;
-pub use table::{DEFENSES, Defense, Entry, find};
+pub use table::{DEFENSES, DETECTORS, Defense, Entry, find, find_detector};
 pub use training::{
     AdaptiveDiversity, BaseRecipe, Combination, DefensiveDistillation, EnsembleAdversarialTraining, FgsmTraining, FiniteDifferenceCurvature, FiniteDifferenceInputGradient, FiniteDifferenceJacobian, FreeTraining, GaussianAugmentation, GradientAlignment, HelperTraining, LogitPairing, Mart, MultiNormTraining, NoParameters, NormBall, ParsevalTraining, PgdTraining, RobustnessWatch, SpectralNormConstraint, Trades, TrainingDefense, WassersteinTraining, WeightPerturbation, Yopo,
 };

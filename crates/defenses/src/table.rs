@@ -1,6 +1,7 @@
 //! The table of defences: everything else finds a defence here, by name.
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::detection::{self, DetectorEntry};
 use crate::training::{self, TrainingDefense};
 use crate::transformation::{Transformation, audio, generic, image};
 use crate::{VotingEnsemble, ensemble};
@@ -82,6 +83,26 @@ pub const DEFENSES: &[Entry] = &[
     training::YOPO,
 ];
 
+/// Every detector of adversarial inputs, in alphabetical order.
+pub const DETECTORS: &[DetectorEntry] = &[
+    detection::ACTIVATION_CLASSIFIER,
+    detection::DEEP_NEIGHBORS,
+    detection::FEATURE_SQUEEZING,
+    detection::KERNEL_DENSITY,
+    detection::INTRINSIC_DIMENSION,
+    detection::RECONSTRUCTION_DIVERGENCE,
+    detection::RECONSTRUCTION,
+    detection::MAHALANOBIS,
+    detection::NOISE_ODDS,
+    detection::SUBSET_SCANNING,
+];
+
+/// The detector called `name`.
+#[must_use]
+pub fn find_detector(name: &str) -> Option<&'static DetectorEntry> {
+    DETECTORS.iter().find(|entry| entry.name == name)
+}
+
 /// The entry called `name`.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Entry> {
@@ -117,6 +138,20 @@ mod tests {
             let table = toml::Table::from_iter([("qualty".to_string(), toml::Value::Integer(3))]);
             let message = (entry.parse)(table).unwrap_err().to_string();
             assert!(message.contains("unknown field `qualty`"), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_table_of_detectors_is_sorted_and_every_default_parses() {
+        assert!(DETECTORS.is_sorted_by_key(|entry| entry.name));
+        for entry in DETECTORS {
+            let method = (entry.parse)((entry.defaults)()).unwrap();
+            assert_eq!(method.name(), entry.name);
+            assert!(method.check().is_ok(), "{}", entry.name);
+            assert_eq!(find_detector(entry.name).map(|entry| entry.name), Some(entry.name));
+            let table = toml::Table::from_iter([("neigbors".to_string(), toml::Value::Integer(3))]);
+            let message = (entry.parse)(table).unwrap_err().to_string();
+            assert!(message.contains("unknown field `neigbors`"), "{message}");
         }
     }
 }

@@ -142,6 +142,9 @@ pub enum Error {
     /// A service that cannot be used.
     #[error(transparent)]
     Service(Box<duress_remote::RemoteError>),
+    /// A detector that cannot be fitted or asked.
+    #[error(transparent)]
+    Detection(duress_defenses::detection::Error),
     /// An error of a metric: a bug of the evaluation.
     #[error(transparent)]
     Metric(#[from] duress_metrics::Error),
@@ -206,6 +209,7 @@ impl Error {
             | Error::Network { .. }
             | Error::Bound(_)
             | Error::Property { .. }
+            | Error::Detection(_)
             | Error::Data(_) => true,
             // What the user set, rather than what the service did.
             Error::Service(error) => {

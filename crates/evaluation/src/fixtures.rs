@@ -109,6 +109,51 @@ pub(crate) fn two_sided(model: &str, epsilon: f64, counts: [u64; 4]) -> Row {
     row(model, &format!("two-sided/proof/linf/{epsilon}"), measured)
 }
 
+/// A detector against an attack that broke `adversarial` samples: an area of 0.75, a quarter and a
+/// half of them flagged.
+pub(crate) fn detection(model: &str, attack: &str, adversarial: u64) -> Row {
+    let area = |value: f64| (adversarial > 0).then_some(value);
+    let measured = Measured::Detection {
+        detector: "lid".into(),
+        method: "lid".into(),
+        config: serde_json::Value::Null,
+        fit: vec!["pgd".into()],
+        attack: attack.into(),
+        seen: attack == "pgd",
+        norm: Norm::Linf,
+        epsilon: 0.1,
+        adversarial,
+        auc: area(0.75),
+        auc_lower: area(0.6),
+        auc_upper: area(0.9),
+        rates: vec![0.01, 0.05],
+        thresholds: vec![2.0, 1.0],
+        flagged_adversarial: vec![adversarial / 4, adversarial / 2],
+        clean_correct: 90,
+        flagged_clean: vec![1, 5],
+    };
+    row(model, &format!("lid/{attack}/linf/0.1"), measured)
+}
+
+/// An attack on a classifier and its detector that got `evaded` samples past both; two were wrong
+/// and passed before.
+pub(crate) fn undetected(model: &str, attack: &str, rate: f64, evaded: u64) -> Row {
+    let measured = Measured::Undetected {
+        detector: "lid".into(),
+        method: "lid".into(),
+        attack: attack.into(),
+        config: serde_json::Value::Null,
+        norm: Norm::Linf,
+        epsilon: 0.1,
+        rate,
+        threshold: 2.0,
+        clean_passed: 85,
+        wrong_passed: 2,
+        evaded,
+    };
+    row(model, &format!("lid/evaded-by/{attack}/{rate}/linf/0.1"), measured)
+}
+
 /// A line of `row`'s samples, correct and not broken.
 pub(crate) fn sample(row: &Row, index: u64, norm: Norm, epsilon: f64) -> SampleRow {
     SampleRow {

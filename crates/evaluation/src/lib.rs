@@ -16,8 +16,8 @@ mod verification;
 
 pub use error::{Error, Result};
 pub use experiment::{
-    AttackPlan, CertifierPlan, DataPlan, DataSource, EndpointPlan, Experiment, Files, ModelPlan,
-    Source, ThreatPlan,
+    AdaptivePlan, AttackPlan, CertifierPlan, DataPlan, DataSource, DetectorPlan, EndpointPlan,
+    Experiment, Files, ModelPlan, Source, ThreatPlan,
 };
 pub use page::{
     Certified, Column, Comparison, certified, certified_by, comparison, percent, short,

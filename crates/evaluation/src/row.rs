@@ -180,6 +180,69 @@ pub enum Measured {
         /// Of these, the samples whose adversarial example the other model gets wrong.
         fooled: u64,
     },
+    /// A detector against an attack that knows nothing of it.
+    Detection {
+        /// Label of the detector in the experiment.
+        detector: String,
+        /// Name of the detector.
+        method: String,
+        /// Its hyperparameters, defaults included.
+        config: serde_json::Value,
+        /// Labels of the attacks it was fitted on.
+        fit: Vec<String>,
+        /// Label of the attack.
+        attack: String,
+        /// Whether that is one of those.
+        seen: bool,
+        /// Norm of the ball.
+        norm: Norm,
+        /// Its radius.
+        epsilon: f64,
+        /// Samples that the attack broke.
+        adversarial: u64,
+        /// Area under the ROC curve of their adversarial points against their clean ones; `None`
+        /// without any.
+        auc: Option<f64>,
+        /// Lower end of its 95 % interval.
+        auc_lower: Option<f64>,
+        /// Upper end.
+        auc_upper: Option<f64>,
+        /// False-positive rates that the thresholds were set at.
+        rates: Vec<f64>,
+        /// The thresholds, set on clean validation samples.
+        thresholds: Vec<f64>,
+        /// Adversarial points above each threshold.
+        flagged_adversarial: Vec<u64>,
+        /// Test samples classified correctly without an adversary.
+        clean_correct: u64,
+        /// Of these, the samples above each threshold.
+        flagged_clean: Vec<u64>,
+    },
+    /// An attack on a model and its detector together, or the worst case over several.
+    Undetected {
+        /// Label of the detector in the experiment.
+        detector: String,
+        /// Name of the detector.
+        method: String,
+        /// Name of the attack; `worst-case` over all, sample by sample.
+        attack: String,
+        /// Its hyperparameters, defaults included.
+        config: serde_json::Value,
+        /// Norm of the ball.
+        norm: Norm,
+        /// Its radius.
+        epsilon: f64,
+        /// False-positive rate that the threshold was set at.
+        rate: f64,
+        /// The threshold.
+        threshold: f64,
+        /// Samples classified correctly and not flagged without an adversary.
+        clean_passed: u64,
+        /// Samples misclassified and not flagged without an adversary.
+        wrong_passed: u64,
+        /// Other samples that the attack made so.
+        evaded: u64,
+    },
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]

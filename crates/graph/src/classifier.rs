@@ -2,7 +2,7 @@
 use std::path::Path;
 
 use burn::prelude::*;
-use duress_core::{Classifier, Domain};
+use duress_core::{Activation, Classifier, Domain};
 
 use crate::onnx::{Imported, Options, read};
 use crate::{Ending, Error, Graph, Network, Preparation, Result};
@@ -103,6 +103,10 @@ impl Classifier for Onnx {
 
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
         self.network.forward(rows)
+    }
+
+    fn activations(&self, rows: Tensor<2>) -> Vec<Activation> {
+        self.network.activations(rows)
     }
 }
 

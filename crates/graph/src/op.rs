@@ -200,6 +200,34 @@ pub enum Unary {
     Sign,
 }
 
+impl Op {
+    /// Whether it is a function that networks put behind their layers: a rectifier, a sigmoid and
+    /// the like.
+    #[must_use]
+    pub fn is_activation(&self) -> bool {
+        match self {
+            Op::ParametricRelu | Op::Clip { .. } => true,
+            Op::Unary(function) => matches!(
+                function,
+                Unary::Relu
+                    | Unary::Elu { .. }
+                    | Unary::Selu { .. }
+                    | Unary::Sigmoid
+                    | Unary::Tanh
+                    | Unary::Gelu
+                    | Unary::GeluTanh
+                    | Unary::Silu
+                    | Unary::HardSigmoid { .. }
+                    | Unary::HardSwish
+                    | Unary::Softplus
+                    | Unary::Softsign
+                    | Unary::Mish
+            ),
+            _ => false,
+        }
+    }
+}
+
 impl Unary {
     /// Name in ONNX.
     #[must_use]

@@ -66,6 +66,18 @@ impl Roc {
         Ok(Self { clean: clean.len() as u64, adversarial: adversarial.len() as u64, points })
     }
 
+    /// Clean inputs.
+    #[must_use]
+    pub fn clean(&self) -> u64 {
+        self.clean
+    }
+
+    /// Adversarial inputs.
+    #[must_use]
+    pub fn adversarial(&self) -> u64 {
+        self.adversarial
+    }
+
     /// The curve from "flag nothing" to "flag everything", thresholds falling.
     #[must_use]
     pub fn points(&self) -> &[RocPoint] {

@@ -18,6 +18,7 @@
 //! ```
 
 mod accuracy;
+mod auc_interval;
 mod binomial;
 mod confidence;
 mod cost;

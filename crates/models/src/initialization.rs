@@ -13,7 +13,8 @@ use rand_distr::{Distribution, StandardNormal};
 /// The weight number `n` in the order of the module has the stream `(seed, n)`: same seed, same
 /// bits on each device. burn's own generator, global to the process, is never asked: a parameter
 /// that burn has not drawn yet is replaced undrawn.
-pub(crate) fn he_normal<M: Module>(module: M, seed: Seed) -> M {
+#[must_use]
+pub fn he_normal<M: Module>(module: M, seed: Seed) -> M {
     module.map(&mut HeNormal { seed, ordinal: 0, path: Vec::new() })
 }
 

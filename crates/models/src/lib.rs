@@ -27,6 +27,7 @@ pub use decorators::{Averaged, Ensemble, Normalized, Quantized, Vote};
 pub use duress_graph::max_pool2d;
 pub use error::{Error, Result, WeightFault};
 pub use import::{ForeignWeights, KeyMap, WeightLayout};
+pub use initialization::he_normal;
 pub use model::Model;
 pub use network::{
     ARCHITECTURES, Architecture, BasicBlock, Body, Committee, Entry, FirstLayer, LeNet, Mlp, Network,

@@ -1,7 +1,7 @@
 //! A trained network with everything needed to use it.
 use burn::module::Module;
 use burn::prelude::*;
-use duress_core::{Classifier, Domain};
+use duress_core::{Activation, Classifier, Domain};
 
 use crate::weights::Weights;
 use crate::{Card, Error, Network, Result};
@@ -101,6 +101,10 @@ impl Classifier for Model {
 
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
         self.network.forward(rows)
+    }
+
+    fn activations(&self, rows: Tensor<2>) -> Vec<Activation> {
+        self.network.activations(rows)
     }
 }
 

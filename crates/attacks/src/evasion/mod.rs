@@ -14,7 +14,10 @@ mod vectors;
 pub use apgd::{Apgd, ApgdT};
 pub use corruption::{Corruption, CorruptionKind};
 pub use decision::{Boundary, Geoda, HopSkipJump, Pointwise, Rays, SignOpt, Start, SurFree};
-pub use gradient::{Component, Composite, Fgm, FgsmRs, IterativeFgsm, KlPgd, Order, Pgd, RFgsm};
+pub use gradient::{
+    Component, Composite, Fgm, FgsmRs, IterativeFgsm, JointPgd, KlPgd, Order, OrthogonalPgd, Pgd,
+    RFgsm, SelectivePgd,
+};
 pub use minimum::{
     BrendelBethge, CarliniWagnerL0, CarliniWagnerL2, CarliniWagnerLinf, Ddn, Decision, DeepFool,
     Ead, Fab, FabT, Fmn, Jsma, SigmaZero, SmallestRadius, SparseFool, SuperDeepFool,

@@ -1,6 +1,7 @@
 //! What the gradient attacks increase.
 mod divergence;
 mod rival;
+mod undetected;
 
 use burn::prelude::*;
 use burn::tensor::activation::softmax;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use divergence::Divergence;
 pub use rival::{RivalLogit, RivalMargin, TargetedDlr};
+pub(crate) use undetected::{Joint, Misclassification, Passing, Selective, misclassification};
 
 /// Keeps the DLR denominator off zero, as in the official code of `AutoAttack`.
 const TINY: f64 = 1e-12;

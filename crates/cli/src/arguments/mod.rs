@@ -49,6 +49,7 @@ pub(crate) enum Command {
 pub(crate) enum Kind {
     Attacks,
     Defenses,
+    Detectors,
     Certifiers,
     Datasets,
     Models,

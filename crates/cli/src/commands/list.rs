@@ -3,7 +3,7 @@ use duress_evaluation::attacks::{ATTACKS, Entry};
 use duress_evaluation::certification::CERTIFIERS;
 use duress_evaluation::core::{Norm, Reach, device};
 use duress_evaluation::datasets::DATASETS;
-use duress_evaluation::defenses::DEFENSES;
+use duress_evaluation::defenses::{DEFENSES, DETECTORS};
 use duress_evaluation::models::ARCHITECTURES;
 use serde_json::{Value, json};
 
@@ -15,6 +15,7 @@ pub(super) fn list(arguments: &List) -> Result<()> {
     let all = [
         Kind::Attacks,
         Kind::Defenses,
+        Kind::Detectors,
         Kind::Certifiers,
         Kind::Datasets,
         Kind::Models,
@@ -54,6 +55,7 @@ fn title(kind: Kind) -> &'static str {
     match kind {
         Kind::Attacks => "attacks",
         Kind::Defenses => "defenses",
+        Kind::Detectors => "detectors",
         Kind::Certifiers => "certifiers",
         Kind::Datasets => "datasets",
         Kind::Models => "models",
@@ -69,6 +71,18 @@ fn entries(kind: Kind) -> Result<Vec<Value>> {
             .map(|entry| {
                 let (name, summary) = (entry.name, entry.summary);
                 json!({ "name": name, "summary": summary, "reference": entry.reference })
+            })
+            .collect(),
+        Kind::Detectors => DETECTORS
+            .iter()
+            .map(|entry| {
+                json!({
+                    "name": entry.name,
+                    "fitted on": if entry.supervised { "clean, adversarial" } else { "clean" },
+                    "slope": entry.slope,
+                    "summary": entry.summary,
+                    "reference": entry.reference,
+                })
             })
             .collect(),
         Kind::Certifiers => CERTIFIERS
@@ -136,7 +150,7 @@ fn table(entries: &[Value]) -> Vec<Vec<String>> {
     let order: &[&str] = if first.get("searches").is_some() {
         &["name", "norms", "access", "goal", "searches", REFERENCE, SUMMARY]
     } else {
-        &["name", "norms", "source", SUMMARY, REFERENCE]
+        &["name", "norms", "fitted on", "source", SUMMARY, REFERENCE]
     };
     let fields = || order.iter().filter(|field| first.get(field).is_some());
     let line = |entry: &Value| {

@@ -19,6 +19,7 @@ pub(super) struct Common {
     pub(super) objective: Objective,
     pub(super) reach: Reach,
     pub(super) targeted: bool,
+    pub(super) refusal: Option<usize>,
     pub(super) seed: Seed,
     pub(super) restart: u32,
 }
@@ -107,7 +108,7 @@ impl<L> Asker<L> {
     /// Whether predicting `class` is what the adversary wants.
     #[must_use]
     pub fn is_met(&self, class: usize) -> bool {
-        (class == self.label) == self.common.targeted
+        (class == self.label) == self.common.targeted && self.common.refusal != Some(class)
     }
 
     /// A generator of the sample's own, the same in every batch. Each `step` has another one.

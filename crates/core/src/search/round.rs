@@ -10,8 +10,9 @@ use rayon::prelude::*;
 use super::asker::{Asker, Common, Exchange, lock};
 use super::{Halt, Search, Searching};
 use crate::classifier::{Evaluation, arg_max};
+use crate::goal::FAR_BELOW;
 use crate::job::Job;
-use crate::{Aim, Error, Goal, LabelOracle, Objective, Result, host};
+use crate::{Aim, Error, LabelOracle, Objective, Result, host};
 
 /// Most rows of one pass: what a round holds on the device at once.
 const ROWS_OF_A_PASS: usize = 8192;
@@ -68,6 +69,18 @@ impl Answer {
             logits: cut(&self.logits, &range, total),
             loss: cut(&self.loss, &range, total),
             gradient: cut(&self.gradient, &range, total),
+        }
+    }
+
+    /// Lets the label of `rows` rows stand for a refusal too, as [`Aim::join_refusal`] does.
+    fn join_refusal(&mut self, label: usize, refusal: usize, rows: usize) {
+        if self.logits.is_empty() {
+            return;
+        }
+        let classes = self.logits.len() / rows.max(1);
+        for logits in self.logits.chunks_exact_mut(classes.max(1)) {
+            logits[label] = logits[label].max(logits[refusal]);
+            logits[refusal] = FAR_BELOW;
         }
     }
 
@@ -140,7 +153,7 @@ fn answer<'a, O: LabelOracle + ?Sized>(
 ) -> Result<()> {
     let features = job.region.center().dims()[1];
     let device = job.region.center().device();
-    let goal = job.aim.is_targeted();
+    let goal = job.aim.goal();
     let (mut values, mut rivals, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     let mut asked: Vec<(&Runner<'_>, usize)> = Vec::new();
     for runner in runners {
@@ -180,8 +193,7 @@ fn answer<'a, O: LabelOracle + ?Sized>(
         let rows = Tensor::from_data(TensorData::new(part, [range.len(), features]), &device);
         let aim = || {
             let labels = labels[range.clone()].to_vec();
-            let goal = if goal { Goal::Targeted(labels) } else { Goal::Untargeted(labels) };
-            let aim = goal.aim(&device);
+            let aim = goal.with_labels(labels).aim(&device);
             if rivals.len() != total {
                 return Ok(aim);
             }
@@ -194,12 +206,15 @@ fn answer<'a, O: LabelOracle + ?Sized>(
     }
     let mut start = 0;
     for (runner, rows) in asked {
-        let answer = answers.part(start..start + rows, total);
+        let mut answer = answers.part(start..start + rows, total);
         if answer.logits.iter().any(|logit| !logit.is_finite()) {
             return Err(Error::LogitsNotFinite { sample: job.ids[runner.index] });
         }
         if answer.gradient.iter().any(|slope| !slope.is_finite()) {
             return Err(Error::GradientNotFinite { sample: job.ids[runner.index] });
+        }
+        if let Some(refusal) = job.aim.refusal() {
+            answer.join_refusal(runner.label, refusal, rows);
         }
         lock(&runner.exchange).answer = Some(Ok(answer));
         start += rows;
@@ -222,6 +237,7 @@ fn askers<O: LabelOracle + ?Sized, L>(job: &Job<'_, O>) -> Result<Vec<Asker<L>>>
         objective: job.objective,
         reach: job.reach,
         targeted: job.aim.is_targeted(),
+        refusal: job.aim.refusal(),
         seed: job.seed,
         restart: job.restart,
     });

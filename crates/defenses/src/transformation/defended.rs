@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use burn::prelude::*;
-use duress_core::{Classifier, Domain, Randomized, Result, Seed, host};
+use duress_core::{Activation, Classifier, Domain, Randomized, Result, Seed, host};
 
 use super::{Backward, Draws, Mapping};
 
@@ -89,8 +89,13 @@ impl Defended {
 
     /// Logits with the gradient of the backward pass.
     fn through(&self, rows: Tensor<2>, draws: &Draws) -> Tensor<2> {
+        self.mapping.logits(self.base.forward(self.seen(rows, draws)))
+    }
+
+    /// What the base gets to see, with the gradient of the backward pass.
+    fn seen(&self, rows: Tensor<2>, draws: &Draws) -> Tensor<2> {
         let mapping = self.mapping.as_ref();
-        let seen = if rows.is_autodiff() {
+        if rows.is_autodiff() {
             let plain = rows.clone().inner();
             match self.backward {
                 Backward::Exact => mapping.apply(rows, draws),
@@ -107,8 +112,7 @@ impl Defended {
             }
         } else {
             mapping.apply(rows, draws)
-        };
-        mapping.logits(self.base.forward(seen))
+        }
     }
 }
 
@@ -124,6 +128,16 @@ impl Classifier for Defended {
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
         let draws = self.draws(&rows);
         self.through(rows, &draws)
+    }
+
+    /// Those of the base, at what it gets to see; the logits are the pipeline's.
+    fn activations(&self, rows: Tensor<2>) -> Vec<Activation> {
+        let draws = self.draws(&rows);
+        let mut all = self.base.activations(self.seen(rows, &draws));
+        if let Some(logits) = all.pop() {
+            all.push(Activation::logits(self.mapping.logits(logits.values)));
+        }
+        all
     }
 }
 

@@ -1,7 +1,8 @@
-//! An experiment as a file: data, models, threats, attacks, certifiers.
+//! An experiment as a file: data, models, threats, attacks, detectors, certifiers.
 mod attack;
 mod certifier;
 mod data;
+mod detector;
 mod model;
 mod text;
 mod threat;
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 pub use attack::AttackPlan;
 pub use certifier::CertifierPlan;
 pub use data::{DataPlan, DataSource, Files};
+pub use detector::{AdaptivePlan, DetectorPlan};
 pub use model::{EndpointPlan, ModelPlan, Source};
 pub use threat::ThreatPlan;
 
@@ -39,6 +41,8 @@ pub struct Experiment {
     pub threats: Vec<ThreatPlan>,
     /// The attacks.
     pub attacks: Vec<AttackPlan>,
+    /// The detectors.
+    pub detectors: Vec<DetectorPlan>,
     /// The certifiers.
     pub certifiers: Vec<CertifierPlan>,
     /// Whether samples that are proved in a ball are not attacked in it.
@@ -64,6 +68,8 @@ struct File {
     threat: Vec<ThreatPlan>,
     #[serde(default)]
     attack: Vec<toml::Table>,
+    #[serde(default)]
+    detector: Vec<toml::Table>,
     #[serde(default)]
     certify: Vec<toml::Table>,
     #[serde(default)]
@@ -123,6 +129,8 @@ impl Experiment {
         let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
         let threats = threat::check_all(file.threat)?;
         let attacks = attack::check_all(file.attack, &threats, &names)?;
+        let detectors = detector::check_all(file.detector, &names, &attacks, &threats)?;
+        check_detectors(&detectors, &models, &file.data)?;
         let certifiers = certifier::check_all(file.certify, &models)?;
         if attacks.is_empty() != threats.is_empty() {
             return Err("[[attack]] and [[threat]] need each other".into());
@@ -149,10 +157,42 @@ impl Experiment {
             models,
             threats,
             attacks,
+            detectors,
             certifiers,
             skip_certified: file.skip_certified,
             transfer: file.transfer,
             digest: hexadecimal(&digest),
         })
     }
+}
+
+/// Checks that there are samples to fit detectors on and to set their thresholds on, and that the
+/// models they watch are in this process.
+fn check_detectors(
+    detectors: &[DetectorPlan],
+    models: &[ModelPlan],
+    data: &DataPlan,
+) -> Result<(), String> {
+    let Some(first) = detectors.first() else { return Ok(()) };
+    let at = |name: &str, reason: &str| format!("in [[detector]] `{name}`: {reason}");
+    if !data.trains() {
+        return Err(at(first.name, "it is fitted on training samples: give [data] a `train_path`"));
+    }
+    if data.validation <= 0.0 {
+        let reason = "its threshold is set on validation samples: `validation` of [data] must be \
+                      above 0";
+        return Err(at(first.name, reason));
+    }
+    let service = |model: &&ModelPlan| matches!(model.source, Source::Remote { .. });
+    for detector in detectors {
+        let watched = |model: &&ModelPlan| detector.models.contains(&model.name);
+        if let Some(model) = models.iter().filter(watched).find(service) {
+            let name = &model.name;
+            return Err(at(
+                detector.name,
+                &format!("`{name}` is a service, whose inside is not seen; name other `models`"),
+            ));
+        }
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 mod attacks;
 mod certifiers;
 mod comparison;
+mod detection;
 mod examples;
 mod figures;
 
@@ -54,6 +55,12 @@ pub fn write_report(journal: &Journal) -> Result<PathBuf> {
     }
     if let Some(table) = attacks::stages(rows) {
         page = page.table("Members of suites", &table)?;
+    }
+    if let Some(table) = detection::oblivious(rows) {
+        page = page.table("Detectors", &table)?;
+    }
+    if let Some(table) = detection::adaptive(rows) {
+        page = page.table("Detectors under attack", &table)?;
     }
     let findings: Vec<Finding> = self_checks(rows)
         .into_iter()

@@ -5,7 +5,9 @@ use duress_core::{Norm, Stage};
 use serde_json::Value;
 
 use super::{Measured, SampleRow};
-use crate::fixtures::{attack, broken, certified, clean, transfer, two_sided, worst_case};
+use crate::fixtures::{
+    attack, broken, certified, clean, detection, transfer, two_sided, undetected, worst_case,
+};
 
 const README: &str = include_str!("../../README.md");
 
@@ -48,6 +50,8 @@ fn every_field_of_a_row_is_in_the_readme() {
         ("certified", certified("m", Norm::L2, 0.001)),
         ("two_sided", two_sided("m", 0.1, [10, 30, 40, 20])),
         ("transfer", transfer("m", "n", 60, 30)),
+        ("detection", detection("m", "pgd", 40)),
+        ("undetected", undetected("m", "joint-pgd", 0.05, 30)),
     ] {
         let value = serde_json::to_value(&row.measured).unwrap();
         assert_eq!(value["kind"], kind);

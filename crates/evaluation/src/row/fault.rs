@@ -46,9 +46,68 @@ impl Row {
                 more("both_correct", *both_correct, "samples", samples)
                     .or_else(|| more("fooled", *fooled, "both_correct", *both_correct)),
             ],
+            Measured::Detection { .. } => {
+                [detection_numbers(&self.measured), detection_counts(&self.measured, samples)]
+            }
+            Measured::Undetected {
+                epsilon,
+                rate,
+                threshold,
+                clean_passed,
+                wrong_passed,
+                evaded,
+                ..
+            } => [
+                not_finite("epsilon", [*epsilon])
+                    .or_else(|| not_finite("rate", [*rate]))
+                    .or_else(|| not_finite("threshold", [*threshold])),
+                more("clean_passed", *clean_passed, "samples", samples).or_else(|| {
+                    more("evaded", wrong_passed.saturating_add(*evaded), "samples", samples)
+                }),
+            ],
         };
         not_finite("seconds", [self.seconds]).or_else(|| faults.into_iter().flatten().next())
     }
+}
+
+fn detection_numbers(measured: &Measured) -> Option<String> {
+    let Measured::Detection { epsilon, auc, auc_lower, auc_upper, rates, thresholds, .. } =
+        measured
+    else {
+        return None;
+    };
+    not_finite("epsilon", [*epsilon])
+        .or_else(|| not_finite("auc", *auc))
+        .or_else(|| not_finite("auc_lower", *auc_lower))
+        .or_else(|| not_finite("auc_upper", *auc_upper))
+        .or_else(|| not_finite("rates", rates.iter().copied()))
+        .or_else(|| not_finite("thresholds", thresholds.iter().copied()))
+}
+
+fn detection_counts(measured: &Measured, samples: u64) -> Option<String> {
+    let Measured::Detection {
+        adversarial,
+        rates,
+        thresholds,
+        flagged_adversarial,
+        clean_correct,
+        flagged_clean,
+        ..
+    } = measured
+    else {
+        return None;
+    };
+    let lengths = [thresholds.len(), flagged_adversarial.len(), flagged_clean.len()];
+    if lengths.iter().any(|&length| length != rates.len()) {
+        return Some(format!("{lengths:?} thresholds and counts for {} rates", rates.len()));
+    }
+    let most = |counts: &[u64]| counts.iter().copied().max().unwrap_or(0);
+    more("clean_correct", *clean_correct, "samples", samples)
+        .or_else(|| more("adversarial", *adversarial, "clean_correct", *clean_correct))
+        .or_else(|| {
+            more("flagged_adversarial", most(flagged_adversarial), "adversarial", *adversarial)
+        })
+        .or_else(|| more("flagged_clean", most(flagged_clean), "clean_correct", *clean_correct))
 }
 
 fn ordered(robust: u64, clean: u64, samples: u64) -> Option<String> {
@@ -87,7 +146,9 @@ mod tests {
     use duress_core::Norm;
 
     use super::*;
-    use crate::fixtures::{attack, broken, certified, clean, transfer, two_sided, worst_case};
+    use crate::fixtures::{
+        attack, broken, certified, clean, detection, transfer, two_sided, undetected, worst_case,
+    };
 
     fn every_kind() -> Vec<Row> {
         vec![
@@ -97,6 +158,8 @@ mod tests {
             certified("m", Norm::L2, 0.001),
             two_sided("m", 0.1, [10, 30, 40, 20]),
             transfer("m", "n", 60, 30),
+            detection("m", "pgd", 40),
+            undetected("m", "joint-pgd", 0.05, 30),
         ]
     }
 
@@ -132,6 +195,35 @@ mod tests {
             radii.pop();
         }
         assert_eq!(fault(row), "2 counts for 1 radii");
+    }
+
+    #[test]
+    fn counts_of_detectors_above_their_whole_are_faults() {
+        let fault = |change: fn(&mut Row)| {
+            let mut row = detection("m", "pgd", 40);
+            change(&mut row);
+            row.fault().unwrap()
+        };
+        let text = fault(|row| {
+            if let Measured::Detection { flagged_adversarial, .. } = &mut row.measured {
+                flagged_adversarial[1] = 41;
+            }
+        });
+        assert_eq!(text, "`flagged_adversarial` is 41, more than `adversarial`, 40");
+        let text = fault(|row| {
+            if let Measured::Detection { thresholds, .. } = &mut row.measured {
+                thresholds.pop();
+            }
+        });
+        assert_eq!(text, "[1, 2, 2] thresholds and counts for 2 rates");
+        let text = fault(|row| {
+            if let Measured::Detection { auc, .. } = &mut row.measured {
+                *auc = Some(f64::NAN);
+            }
+        });
+        assert!(text.starts_with("`auc` is NaN"), "{text}");
+        let text = undetected("m", "joint-pgd", 0.05, 99).fault().unwrap();
+        assert_eq!(text, "`evaded` is 101, more than `samples`, 100");
     }
 
     #[test]

@@ -7,6 +7,8 @@ mod certify;
 mod compose;
 mod contradiction;
 mod data;
+mod detect;
+mod evade;
 mod examples;
 mod foreign;
 mod journal;
@@ -30,6 +32,7 @@ use duress_remote::Secret;
 
 pub(crate) use attacked::is_search;
 pub use bound::{Around, Bounded, bound};
+pub(crate) use evade::WORST_CASE;
 pub use examples::write_examples;
 pub use journal::{Identity, Journal};
 pub(crate) use lines::write_whole;
@@ -145,6 +148,7 @@ fn measure(runner: &Runner<'_>, journal: &mut Journal) -> Result<()> {
         // Proofs first: what they settle need not be attacked, what they refute is broken.
         runner.certify(built, true, journal)?;
         runner.attack(built, &models, journal)?;
+        runner.detect(built, journal)?;
         runner.certify(built, false, journal)?;
         runner.contradictions(built, journal)?;
         runner.two_sided(built, journal)?;

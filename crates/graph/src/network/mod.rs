@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use burn::module::{Module, Param};
 use burn::prelude::*;
-use duress_core::host;
+use duress_core::{Activation, host};
 
 pub use max_pool::max_pool2d;
 
@@ -90,6 +90,26 @@ impl Network {
     /// Where burn does: if the rows are not as long as the input.
     #[must_use]
     pub fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+        self.traced(rows, |_, _, _| ())
+    }
+
+    /// The results of the nodes that are activation functions, in order, and the output as the
+    /// last. A node's name is its position and its name in the file.
+    #[must_use]
+    pub fn activations(&self, rows: Tensor<2>) -> Vec<Activation> {
+        let mut all = Vec::new();
+        let output = self.traced(rows, |position, node, values| {
+            if position != self.graph().output() && node.op.is_activation() {
+                let channels = if node.shape.len() > 1 { node.shape[0] } else { values.dims()[1] };
+                let name = format!("{position} {}", node.name);
+                all.push(Activation { name, values: values.clone(), channels });
+            }
+        });
+        all.push(Activation::logits(output));
+        all
+    }
+
+    fn traced(&self, rows: Tensor<2>, mut see: impl FnMut(usize, &Node, &Tensor<2>)) -> Tensor<2> {
         let graph = self.graph();
         let count = rows.dims()[0];
         let width = graph.output_shape().iter().product();
@@ -100,6 +120,7 @@ impl Network {
         results[0] = Some(rows);
         for (position, node) in graph.nodes().iter().enumerate().skip(1) {
             let result = self.run(node, &results);
+            see(position, node, &result);
             for operand in &node.operands {
                 if let Operand::Node(operand) = *operand
                     && self.graph.last_uses[operand] == position

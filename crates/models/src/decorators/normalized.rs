@@ -1,6 +1,6 @@
 //! A classifier of normalised rows, seen in raw units.
 use burn::prelude::*;
-use duress_core::{Classifier, Domain};
+use duress_core::{Activation, Classifier, Domain};
 
 use crate::{Error, Normalization, Result};
 
@@ -46,6 +46,10 @@ impl<C: Classifier> Classifier for Normalized<C> {
 
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
         self.inner.forward(self.normalization.apply(rows))
+    }
+
+    fn activations(&self, rows: Tensor<2>) -> Vec<Activation> {
+        self.inner.activations(self.normalization.apply(rows))
     }
 }
 

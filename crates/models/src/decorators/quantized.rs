@@ -1,6 +1,6 @@
 //! A classifier of rounded rows.
 use burn::prelude::*;
-use duress_core::{Classifier, Domain};
+use duress_core::{Activation, Classifier, Domain};
 
 use crate::{Error, Result};
 
@@ -63,6 +63,10 @@ impl<C: Classifier> Classifier for Quantized<C> {
 
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
         self.inner.forward(self.quantize(rows))
+    }
+
+    fn activations(&self, rows: Tensor<2>) -> Vec<Activation> {
+        self.inner.activations(self.quantize(rows))
     }
 }
 

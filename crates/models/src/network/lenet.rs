@@ -7,6 +7,7 @@ use burn::tensor::activation::relu;
 
 use super::count::Count;
 use super::layers::Conv;
+use super::trace::Trace;
 use crate::{Error, Result, max_pool2d};
 
 const VALID: Conv = Conv { kernel: 5, stride: 1, padding: 0, bias: true };
@@ -54,7 +55,7 @@ impl LeNet {
     /// Logits, `[N, C, H, W] → [N, K]`.
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.rest(self.first(images))
+        self.rest(self.first(images), &mut Trace::off())
     }
 
     /// The first convolution alone.
@@ -63,12 +64,16 @@ impl LeNet {
     }
 
     /// What follows the first convolution.
-    pub(super) fn rest(&self, maps: Tensor<4>) -> Tensor<2> {
+    pub(super) fn rest(&self, maps: Tensor<4>, trace: &mut Trace) -> Tensor<2> {
         let pool = |maps| max_pool2d(maps, [2, 2], [2, 2]);
         let maps = pool(relu(maps));
+        trace.maps("conv1", &maps);
         let maps = pool(relu(self.conv2.forward(maps)));
+        trace.maps("conv2", &maps);
         let hidden = relu(self.fc1.forward(maps.flatten::<2>(1, 3)));
+        trace.flat("fc1", &hidden);
         let hidden = relu(self.fc2.forward(hidden));
+        trace.flat("fc2", &hidden);
         self.fc3.forward(hidden)
     }
 }

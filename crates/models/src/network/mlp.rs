@@ -5,6 +5,7 @@ use burn::prelude::*;
 use burn::tensor::activation::relu;
 
 use super::count::Count;
+use super::trace::Trace;
 
 /// Fully connected layers with rectifiers between them; without hidden layers, softmax regression.
 ///
@@ -34,7 +35,7 @@ impl Mlp {
     /// Logits, `[N, F] → [N, K]`.
     #[must_use]
     pub fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
-        self.rest(self.first(rows))
+        self.rest(self.first(rows), &mut Trace::off())
     }
 
     /// The first layer alone.
@@ -43,8 +44,14 @@ impl Mlp {
     }
 
     /// What follows the first layer.
-    pub(super) fn rest(&self, values: Tensor<2>) -> Tensor<2> {
-        self.layers[1..].iter().fold(values, |values, layer| layer.forward(relu(values)))
+    pub(super) fn rest(&self, values: Tensor<2>, trace: &mut Trace) -> Tensor<2> {
+        let mut values = values;
+        for (index, layer) in self.layers[1..].iter().enumerate() {
+            values = relu(values);
+            trace.flat(format_args!("hidden{}", index + 1), &values);
+            values = layer.forward(values);
+        }
+        values
     }
 }
 

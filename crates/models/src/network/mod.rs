@@ -7,11 +7,12 @@ mod lenet;
 mod mlp;
 mod resnet;
 mod small_cnn;
+mod trace;
 mod wide_resnet;
 
 use burn::module::Module;
 use burn::prelude::*;
-use duress_core::{Domain, Frozen};
+use duress_core::{Activation, Domain, Frozen};
 
 pub use architecture::{ARCHITECTURES, Architecture, Entry, find};
 pub use committee::Committee;
@@ -22,6 +23,7 @@ pub use small_cnn::SmallCnn;
 pub use wide_resnet::{PreActivationBlock, WideResNet};
 
 use crate::{Normalization, Result};
+use trace::Trace;
 
 /// A burn module that maps rows to logits: what [`crate::train()`] trains.
 pub trait Trainable: Module + Sync {
@@ -114,16 +116,27 @@ impl Network {
     /// Logits of rows in raw units, `[N, F] → [N, K]`.
     #[must_use]
     pub fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
-        let rows = self.normalized(rows);
-        let ([count, _], [channels, height, width]) = (rows.dims(), self.shape);
-        let images = |rows: Tensor<2>| rows.reshape([count, channels, height, width]);
+        self.traced(self.first(rows), &mut Trace::off())
+    }
+
+    /// What the hidden layers make of rows in raw units (after their rectifiers, blocks and
+    /// pools), first to last, and the logits; those of a committee's members are not shown.
+    #[must_use]
+    pub fn activations(&self, rows: Tensor<2>) -> Vec<Activation> {
+        let mut trace = Trace::on();
+        let logits = self.traced(self.first(rows), &mut trace);
+        trace.finish(logits)
+    }
+
+    /// Logits of what [`FirstLayer::first`] gave.
+    fn traced(&self, hidden: Tensor<4>, trace: &mut Trace) -> Tensor<2> {
         match &self.body {
-            Body::Committee(body) => body.forward(rows),
-            Body::Mlp(body) => body.forward(rows),
-            Body::SmallCnn(body) => body.forward(images(rows)),
-            Body::LeNet(body) => body.forward(images(rows)),
-            Body::ResNet(body) => body.forward(images(rows)),
-            Body::WideResNet(body) => body.forward(images(rows)),
+            Body::Committee(body) => body.rest(hidden),
+            Body::Mlp(body) => body.rest(hidden.flatten::<2>(1, 3), trace),
+            Body::SmallCnn(body) => body.rest(hidden, trace),
+            Body::LeNet(body) => body.rest(hidden, trace),
+            Body::ResNet(body) => body.rest(hidden, trace),
+            Body::WideResNet(body) => body.rest(hidden, trace),
         }
     }
 
@@ -166,14 +179,7 @@ impl FirstLayer for Network {
     }
 
     fn rest(&self, hidden: Tensor<4>) -> Tensor<2> {
-        match &self.body {
-            Body::Committee(body) => body.rest(hidden),
-            Body::Mlp(body) => body.rest(hidden.flatten::<2>(1, 3)),
-            Body::SmallCnn(body) => body.rest(hidden),
-            Body::LeNet(body) => body.rest(hidden),
-            Body::ResNet(body) => body.rest(hidden),
-            Body::WideResNet(body) => body.rest(hidden),
-        }
+        self.traced(hidden, &mut Trace::off())
     }
 }
 

@@ -7,6 +7,7 @@ use burn::tensor::activation::relu;
 
 use super::count::Count;
 use super::layers::{Conv, global_average, norm};
+use super::trace::Trace;
 
 /// `relu(norm(conv(relu(norm(conv(x))))) + shortcut(x))`.
 ///
@@ -132,7 +133,7 @@ impl ResNet {
     /// Logits, `[N, C, H, W] → [N, K]`.
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.rest(self.first(images))
+        self.rest(self.first(images), &mut Trace::off())
     }
 
     /// The first convolution alone.
@@ -141,9 +142,15 @@ impl ResNet {
     }
 
     /// What follows the first convolution.
-    pub(super) fn rest(&self, maps: Tensor<4>) -> Tensor<2> {
-        let stem = relu(self.norm.forward(maps));
-        let maps = self.blocks.iter().fold(stem, |maps, block| block.forward(maps));
-        self.fc.forward(global_average(maps))
+    pub(super) fn rest(&self, maps: Tensor<4>, trace: &mut Trace) -> Tensor<2> {
+        let mut maps = relu(self.norm.forward(maps));
+        trace.maps("stem", &maps);
+        for (index, block) in self.blocks.iter().enumerate() {
+            maps = block.forward(maps);
+            trace.maps(format_args!("block{}", index + 1), &maps);
+        }
+        let pooled = global_average(maps);
+        trace.flat("pool", &pooled);
+        self.fc.forward(pooled)
     }
 }

@@ -7,6 +7,7 @@ use burn::tensor::activation::relu;
 
 use super::count::Count;
 use super::layers::Conv;
+use super::trace::Trace;
 use crate::{Error, Result};
 
 const STRIDED: Conv = Conv { kernel: 4, stride: 2, padding: 1, bias: true };
@@ -52,7 +53,7 @@ impl SmallCnn {
     /// Logits, `[N, C, H, W] → [N, K]`.
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.rest(self.first(images))
+        self.rest(self.first(images), &mut Trace::off())
     }
 
     /// The first convolution alone.
@@ -61,9 +62,13 @@ impl SmallCnn {
     }
 
     /// What follows the first convolution.
-    pub(super) fn rest(&self, maps: Tensor<4>) -> Tensor<2> {
-        let maps = relu(self.conv2.forward(relu(maps)));
+    pub(super) fn rest(&self, maps: Tensor<4>, trace: &mut Trace) -> Tensor<2> {
+        let maps = relu(maps);
+        trace.maps("conv1", &maps);
+        let maps = relu(self.conv2.forward(maps));
+        trace.maps("conv2", &maps);
         let hidden = relu(self.fc1.forward(maps.flatten::<2>(1, 3)));
+        trace.flat("fc1", &hidden);
         self.fc2.forward(hidden)
     }
 }

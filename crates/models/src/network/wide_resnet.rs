@@ -7,6 +7,7 @@ use burn::tensor::activation::relu;
 
 use super::count::Count;
 use super::layers::{Conv, global_average, norm};
+use super::trace::Trace;
 
 /// `conv(relu(norm(conv(a)))) + shortcut`, with `a = relu(norm(x))`.
 ///
@@ -120,7 +121,7 @@ impl WideResNet {
     /// Logits, `[N, C, H, W] → [N, K]`.
     #[must_use]
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.rest(self.first(images))
+        self.rest(self.first(images), &mut Trace::off())
     }
 
     /// The first convolution alone.
@@ -129,8 +130,15 @@ impl WideResNet {
     }
 
     /// What follows the first convolution.
-    pub(super) fn rest(&self, stem: Tensor<4>) -> Tensor<2> {
-        let maps = self.blocks.iter().fold(stem, |maps, block| block.forward(maps));
-        self.fc.forward(global_average(relu(self.norm.forward(maps))))
+    pub(super) fn rest(&self, stem: Tensor<4>, trace: &mut Trace) -> Tensor<2> {
+        let mut maps = stem;
+        trace.maps("stem", &maps);
+        for (index, block) in self.blocks.iter().enumerate() {
+            maps = block.forward(maps);
+            trace.maps(format_args!("block{}", index + 1), &maps);
+        }
+        let pooled = global_average(relu(self.norm.forward(maps)));
+        trace.flat("pool", &pooled);
+        self.fc.forward(pooled)
     }
 }

@@ -8,6 +8,7 @@ mod momentum;
 mod pgd;
 mod r_fgsm;
 mod sparse;
+mod undetected;
 
 pub(crate) use composite::ENTRY as COMPOSITE;
 pub use composite::{Component, Composite, Order};
@@ -25,6 +26,8 @@ pub(crate) use pgd::ENTRY as PGD;
 pub use pgd::Pgd;
 pub(crate) use r_fgsm::ENTRY as R_FGSM;
 pub use r_fgsm::RFgsm;
+pub(crate) use undetected::{JOINT_PGD, ORTHOGONAL_PGD, SELECTIVE_PGD};
+pub use undetected::{JointPgd, OrthogonalPgd, SelectivePgd};
 
 use burn::prelude::*;
 
