@@ -10,6 +10,7 @@ pub mod transformation;
 pub use ensemble::VotingEnsemble;
 pub use table::{DEFENSES, Defense, Entry, find};
 pub use training::{
-    FgsmTraining, GaussianAugmentation, PgdTraining, RobustnessWatch, TrainingDefense,
+    CrownIbpTraining, FastIbpTraining, FgsmTraining, GaussianAugmentation, IbpTraining,
+    MtlIbpTraining, PgdTraining, RobustnessWatch, SabrTraining, TrainingDefense,
 };
 pub use transformation::{Backward, Jpeg, Transformation};

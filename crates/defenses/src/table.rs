@@ -33,11 +33,16 @@ pub struct Entry {
 
 /// Every defence, in alphabetical order.
 pub const DEFENSES: &[Entry] = &[
+    training::CROWN_IBP_TRAINING,
     ensemble::ENTRY,
+    training::FAST_IBP_TRAINING,
     training::FGSM_TRAINING,
     training::GAUSSIAN_AUGMENTATION,
+    training::IBP_TRAINING,
     transformation::JPEG,
+    training::MTL_IBP_TRAINING,
     training::PGD_TRAINING,
+    training::SABR_TRAINING,
 ];
 
 /// The entry called `name`.

@@ -1,6 +1,7 @@
 //! Networks: rows in, logits out.
 mod architecture;
 mod count;
+mod layered;
 mod layers;
 mod lenet;
 mod mlp;
@@ -13,6 +14,7 @@ use burn::prelude::*;
 use duress_core::{Domain, Frozen};
 
 pub use architecture::{ARCHITECTURES, Architecture, Entry, find};
+pub use layered::{Layer, Layered};
 pub use lenet::LeNet;
 pub use mlp::Mlp;
 pub use resnet::{BasicBlock, ResNet};
