@@ -77,7 +77,7 @@ impl Functions {
                 let windows = Windows::new(&passed.before, *side);
                 let [_, channels, down, across] = coefficients.dims();
                 let rows = [samples, functions, channels * down * across];
-                let (coefficients, added) = windows.backward(coefficients.reshape(rows), shape);
+                let (coefficients, added) = windows.taken_back(coefficients.reshape(rows), shape);
                 Self { coefficients, constants: constants + added }
             }
             Operation::GlobalAverage => {

@@ -43,7 +43,7 @@ impl Windows {
 
     /// Coefficients `[N, S, P]` of the maxima as coefficients `[N · S, C, H, W]` of the values, and
     /// the constants `[N, S]` they add, so that the sums are lower bounds.
-    pub(super) fn backward(
+    pub(super) fn taken_back(
         &self,
         coefficients: Tensor<3>,
         shape: [usize; 3],
@@ -116,7 +116,7 @@ mod tests {
         };
         let windows = Windows::new(&interval, 2);
         let coefficients = Tensor::<3>::from_data([[[2.0, 3.0], [-2.0, -3.0]]], &Device::flex());
-        let (maps, constants) = windows.backward(coefficients, [1, 2, 5]);
+        let (maps, constants) = windows.taken_back(coefficients, [1, 2, 5]);
         assert_eq!(floats(constants).unwrap(), [0.0, -12.0]);
         let expected = [
             [0.0, 2.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
