@@ -5,7 +5,7 @@
 use burn::prelude::*;
 use burn::tensor::activation::relu;
 
-use super::operation::{self, Operation, as_maps, as_rows, average, reshaped};
+use super::operation::{Operation, as_maps, as_rows, average, reshaped};
 use crate::max_pool2d;
 
 /// Values `[N, C, H, W]` of which only `|x − centre| ≤ radius` is known.
@@ -109,9 +109,4 @@ pub(super) fn before_relus<'a>(
             _ => {}
         }
     }
-}
-
-/// The forward pass of points, which is that of intervals of radius 0.
-pub(super) fn points(operations: &[Operation], maps: Tensor<4>) -> Tensor<4> {
-    operation::run(operations, maps)
 }

@@ -3,8 +3,8 @@ use burn::prelude::*;
 
 use super::crown::Functions;
 use super::input::InputBox;
-use super::interval::{Interval, Passed, before_relus, points, propagate};
-use super::operation::{Linear, Operation, as_maps, as_rows, trace};
+use super::interval::{Interval, Passed, before_relus, propagate};
+use super::operation::{Linear, Operation, as_maps, as_rows, run, trace};
 use crate::network::Layered;
 
 /// A network with fixed batch-norm statistics.
@@ -47,7 +47,7 @@ impl Propagation {
     #[must_use]
     pub fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
         let rows = if self.logits.is_autodiff() { rows.autodiff() } else { rows };
-        self.head.forward(as_rows(points(&self.operations, as_maps(rows))))
+        self.head.forward(as_rows(run(&self.operations, as_maps(rows))))
     }
 
     /// Intervals of all values on the boxes `input`. Before each rectifier radii are multiplied by
@@ -67,6 +67,9 @@ impl Propagation {
     /// linear layer; 0 at the label. `labels` `[N]`.
     ///
     /// Gowal et al. 2018, §3 (elision of the last layer).
+    ///
+    /// # Panics
+    /// Where the tensor library does, for intervals of other rows or a label that is no class.
     #[must_use]
     pub fn margins(&self, intervals: &Intervals, labels: Tensor<1, Int>) -> Tensor<2> {
         let (rows, constants) = self.specification(labels);
@@ -78,6 +81,9 @@ impl Propagation {
 
     /// Lower bounds of `z_y − z_j` by linear bounds that go back to the input, on these intervals,
     /// `[N, K]`; 0 at the label. `labels` `[N]`. Memory grows with `K` times the largest layer.
+    ///
+    /// # Panics
+    /// As [`Propagation::margins`].
     #[must_use]
     pub fn crown_margins(&self, intervals: &Intervals, labels: Tensor<1, Int>) -> Tensor<2> {
         let (rows, constants) = self.specification(labels);
