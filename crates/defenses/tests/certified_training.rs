@@ -68,11 +68,21 @@ fn step<'a>(domain: &'a Domain, passes: &'a Passes, epoch: u32) -> Step<'a> {
 
 /// The loss of a row of equal values at `epoch`.
 fn loss_of(objective: &dyn Objective<LinearNet>, value: f32, epoch: u32) -> f64 {
+    smoothed(objective, value, epoch, 0.0)
+}
+
+fn smoothed(
+    objective: &dyn Objective<LinearNet>,
+    value: f32,
+    epoch: u32,
+    label_smoothing: f64,
+) -> f64 {
     let domain = Domain::image(1, 1, 3).unwrap();
     let passes = Passes::new(&Device::flex()).unwrap();
     let rows = Tensor::from_data([[value; 3], [value; 3]], &Device::flex());
     let batch = Batch { rows, labels: vec![0; 2], ids: vec![0, 1] };
-    let output = objective.loss(&LinearNet::new(), &batch, &step(&domain, &passes, epoch)).unwrap();
+    let step = Step { label_smoothing, ..step(&domain, &passes, epoch) };
+    let output = objective.loss(&LinearNet::new(), &batch, &step).unwrap();
     f64::from(floats(output.loss).unwrap()[0])
 }
 
@@ -137,6 +147,9 @@ fn the_clean_share_the_absolute_weights_and_the_ramp_enter_as_stated() {
     let (clean, worst) = (logistic(0.75), logistic(0.4));
     close(loss_of(&IbpTraining { kappa_end: 0.5, ..ibp() }, 0.5, 0), 0.5 * (clean + worst), "κ");
     close(loss_of(&IbpTraining { l1: 0.01, ..ibp() }, 0.5, 0), worst + 0.035, "l1");
+    // A fifth of the label is spread over two classes of the worst logits.
+    let smooth = 0.9 * worst + 0.1 * logistic(-0.4);
+    close(smoothed(&ibp(), 0.5, 0, 0.2), smooth, "smoothed labels");
     // One epoch of warm-up, four of ramp: ε/2 and κ = ¾ at epoch 3.
     let ramp = IbpTraining {
         warmup_epochs: 1,

@@ -32,9 +32,9 @@ impl<'a> Bounded<'a> {
         Self { propagation, targets: batch.targets(), rows, step }
     }
 
-    /// The mean cross-entropy of logits `[B, K]`.
+    /// The mean cross-entropy of logits `[B, K]`, with the recipe's label smoothing.
     pub(super) fn cross_entropy(&self, logits: Tensor<2>) -> Tensor<1> {
-        cross_entropy(logits, self.targets.clone(), 0.0).mean()
+        cross_entropy(logits, self.targets.clone(), self.step.label_smoothing).mean()
     }
 
     /// The mean cross-entropy at the clean rows.
@@ -55,7 +55,8 @@ impl<'a> Bounded<'a> {
     }
 
     /// An upper bound of the mean cross-entropy from lower bounds of the margins: the worst logits,
-    /// less that of the label, are the negative margins. Gowal et al. 2018, eq. (10).
+    /// less that of the label, are the negative margins. Gowal et al. 2018, eq. (10). Smoothed
+    /// labels are applied to the same logits, where the result is no longer a bound.
     pub(super) fn robust(&self, margins: Tensor<2>) -> Tensor<1> {
         self.cross_entropy(-margins)
     }
