@@ -14,6 +14,12 @@ pub use detection::{DetectionMethod, Detector, DetectorEntry, Evidence, Guarded,
 pub use ensemble::VotingEnsemble;
 pub use table::{DEFENSES, DETECTORS, Defense, Entry, find, find_detector};
 pub use training::{
-    AdaptiveDiversity, BaseRecipe, Combination, DefensiveDistillation, EnsembleAdversarialTraining, FgsmTraining, FiniteDifferenceCurvature, FiniteDifferenceInputGradient, FiniteDifferenceJacobian, FreeTraining, GaussianAugmentation, GradientAlignment, HelperTraining, LogitPairing, Mart, MultiNormTraining, NoParameters, NormBall, ParsevalTraining, PgdTraining, RobustnessWatch, SpectralNormConstraint, Trades, TrainingDefense, WassersteinTraining, WeightPerturbation, Yopo,
+    AdaptiveDiversity, BaseRecipe, Combination, CrownIbpTraining, DefensiveDistillation,
+    EnsembleAdversarialTraining, FastIbpTraining, FgsmTraining, FiniteDifferenceCurvature,
+    FiniteDifferenceInputGradient, FiniteDifferenceJacobian, FreeTraining, GaussianAugmentation,
+    GradientAlignment, HelperTraining, IbpTraining, LogitPairing, Mart, MtlIbpTraining,
+    MultiNormTraining, NoParameters, NormBall, ParsevalTraining, PgdTraining, RobustnessWatch,
+    SabrTraining, SpectralNormConstraint, Trades, TrainingDefense, WassersteinTraining,
+    WeightPerturbation, Yopo,
 };
 pub use transformation::{Backward, Defended, Jpeg, TrainingRows, Transformation};

@@ -5,7 +5,6 @@ mod watched;
 use std::sync::{Arc, OnceLock};
 
 use burn::prelude::*;
-use watched::{digits, quick, rows, trained};
 use duress_attacks::Pgd;
 use duress_core::{
     Activation, Attack, Classifier, Domain, Error as Core, Goal, Norm, Oracle, Passes, Problem,
@@ -13,6 +12,7 @@ use duress_core::{
 };
 use duress_defenses::detection::{Error, scores};
 use duress_defenses::{DETECTORS, Detector, Evidence, find_detector};
+use watched::{digits, quick, rows, trained};
 
 fn passes() -> &'static Passes {
     static PASSES: OnceLock<Passes> = OnceLock::new();

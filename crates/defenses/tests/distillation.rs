@@ -4,7 +4,6 @@ mod recipes;
 
 use burn::prelude::*;
 use burn::tensor::activation::softmax;
-use recipes::passes;
 use duress_attacks::{LossKind, Pgd};
 use duress_core::{
     Aim, Classifier, Goal, GradientAttack, GradientOracle, Job, Loss, Norm, Region, Seed, Silent,
@@ -13,6 +12,7 @@ use duress_core::{
 use duress_defenses::DefensiveDistillation;
 use duress_models::train::{OptimizerRecipe, Run, Schedule, snapshot};
 use duress_models::{Architecture, Network, Objective, Recipe, Standard, TrainingData, train};
+use recipes::passes;
 
 /// `1 − softmax(z)_y` as frameworks compute it: silent where the softmax is saturated.
 #[derive(Debug)]

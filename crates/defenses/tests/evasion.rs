@@ -5,7 +5,6 @@ mod watched;
 use std::sync::Arc;
 
 use burn::prelude::*;
-use watched::{digits, quick, rows, trained};
 use duress_attacks::{JointPgd, OrthogonalPgd, Pgd, SelectivePgd};
 use duress_core::{
     Attack, Classifier, Goal, Norm, Oracle, Passes, Problem, Seed, Silent, Status, Threat,
@@ -13,6 +12,7 @@ use duress_core::{
 };
 use duress_defenses::detection::scores;
 use duress_defenses::{Detector, Evidence, Guarded, Threshold};
+use watched::{digits, quick, rows, trained};
 
 const RADIUS: f64 = 0.3;
 const QUERIES: usize = 60;

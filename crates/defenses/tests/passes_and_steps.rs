@@ -4,11 +4,11 @@ mod recipes;
 
 use std::sync::atomic::Ordering;
 
-use recipes::{Counting, StopAfter, Stripes, passes};
 use duress_core::Domain;
 use duress_defenses::{FreeTraining, Yopo};
 use duress_models::train::{OptimizerRecipe, Run, Schedule};
 use duress_models::{Recipe, TrainingData, train};
+use recipes::{Counting, StopAfter, Stripes, passes};
 
 fn plain(learning_rate: f64, batch_size: usize, epochs: u32) -> Recipe {
     let optimizer =

@@ -3,7 +3,6 @@
 mod recipes;
 
 use burn::prelude::*;
-use recipes::{Counting, Stripes, passes, step};
 use duress_core::{Domain, Norm, Seed, host};
 use duress_defenses::{
     Combination, FiniteDifferenceCurvature, FiniteDifferenceInputGradient,
@@ -12,6 +11,7 @@ use duress_defenses::{
 };
 use duress_models::train::{OptimizerRecipe, Run, Schedule};
 use duress_models::{Architecture, Batch, Objective, Recipe, Weights, train};
+use recipes::{Counting, Stripes, passes, step};
 
 const WEIGHTS: [[f64; 3]; 2] = [[1.0, -0.5, 0.25], [0.5, 2.0, -1.0]];
 const ROWS: [[f64; 2]; 2] = [[0.25, 0.5], [0.75, 0.375]];

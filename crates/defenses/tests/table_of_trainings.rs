@@ -6,7 +6,6 @@ mod recipes;
 use std::path::Path;
 
 use burn::prelude::*;
-use recipes::{StopAfter, Stripes, passes, step};
 use duress_attacks::Pgd;
 use duress_core::{Error as CoreError, Norm, Progress, Seed, Silent, Threat, host};
 use duress_defenses::{DEFENSES, Defense, Entry, RobustnessWatch, TrainingDefense};
@@ -14,6 +13,7 @@ use duress_models::train::{Memory, OptimizerRecipe, Run, Schedule};
 use duress_models::{
     Architecture, Batch, Error, Network, Recipe, Trained, TrainingData, Weights, train,
 };
+use recipes::{StopAfter, Stripes, passes, step};
 
 /// The trainings of the table, made small.
 fn trainings() -> Vec<(&'static Entry, Box<dyn TrainingDefense>)> {

@@ -3,9 +3,11 @@
 mod pipelines;
 
 use burn::prelude::*;
-use pipelines::{At, First, StandIn, Weighted, all, defended, domains, rows, tensor, transformation};
 use duress_core::{Classifier, Domain, Error, Goal, Passes, host::floats, input_gradient};
 use duress_defenses::transformation::{Backward, Draws};
+use pipelines::{
+    At, First, StandIn, Weighted, all, defended, domains, rows, tensor, transformation,
+};
 
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()

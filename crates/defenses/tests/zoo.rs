@@ -5,7 +5,6 @@ mod pipelines;
 use std::sync::{Arc, OnceLock};
 
 use burn::prelude::*;
-use pipelines::transformation;
 use duress_attacks::{Fgm, LossKind, Pgd};
 use duress_core::{
     Attack, Classifier, Domain, Expectation, Goal, GradientOracle, Norm, Oracle, Passes, Problem,
@@ -16,6 +15,7 @@ use duress_defenses::transformation::Thermometer;
 use duress_defenses::transformation::zoo::{Answer, Obstacle, ZOO};
 use duress_models::train::{Augmentation, OptimizerRecipe, Run};
 use duress_models::{Architecture, Card, Model, Recipe, Standard, TrainingData, train};
+use pipelines::transformation;
 
 const TRAINED: usize = 1400;
 const TESTED: std::ops::Range<usize> = 1500..1600;

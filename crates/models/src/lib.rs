@@ -3,11 +3,14 @@
 //! - [`Architecture`] describes a [`Network`]; [`ARCHITECTURES`] lists them by name.
 //! - [`train()`] fits any [`Trainable`] burn module by a [`Recipe`] to an [`Objective`]; it is
 //!   resumed bit for bit from its checkpoint.
+//! - [`bounds`] bounds the margins of a [`Layered`] network on boxes, on the tape: what certified
+//!   training minimises.
 //! - [`Model`] is a trained network with its domain and its [`Card`], saved as one safetensors
 //!   file; it is a [`duress_core::Classifier`], and a graph ([`Model::graph`]) that other runtimes
 //!   take as ONNX ([`Model::export_onnx`]).
 //! - [`Normalized`], [`Quantized`] and [`Ensemble`] wrap classifiers.
 pub mod atomic;
+pub mod bounds;
 mod card;
 mod decorators;
 mod error;
@@ -27,11 +30,11 @@ pub use decorators::{Averaged, Ensemble, Normalized, Quantized, Vote};
 pub use duress_graph::max_pool2d;
 pub use error::{Error, Result, WeightFault};
 pub use import::{ForeignWeights, KeyMap, WeightLayout};
-pub use initialization::he_normal;
+pub use initialization::{Initialization, he_normal};
 pub use model::Model;
 pub use network::{
-    ARCHITECTURES, Architecture, BasicBlock, Body, Committee, Entry, FirstLayer, LeNet, Mlp, Network,
-    PreActivationBlock, ResNet, SmallCnn, Trainable, WideResNet, find,
+    ARCHITECTURES, Architecture, BasicBlock, Body, Committee, Entry, FirstLayer, Layer, Layered,
+    LeNet, Mlp, Network, PreActivationBlock, ResNet, SmallCnn, Trainable, WideResNet, find,
 };
 pub use normalization::Normalization;
 pub use train::{

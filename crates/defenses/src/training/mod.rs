@@ -1,23 +1,24 @@
 //! Defences that change what a training step minimises.
 mod adp;
-mod fgsm;
-mod gal;
 mod ball;
 mod base;
+pub mod certified;
 mod curvature;
 mod difference;
 mod distillation;
 mod ensemble_adversarial;
+mod fgsm;
 mod free;
+mod gal;
 mod gaussian;
 mod helper;
 mod inner;
-mod members;
 mod input_gradient;
 mod jacobian;
 mod logit_pairing;
 mod losses;
 mod mart;
+mod members;
 mod minimax;
 mod multi_norm;
 mod near_pgd;
@@ -33,23 +34,29 @@ mod weight_perturbation;
 mod yopo;
 
 use duress_core::Threat;
-use duress_models::{Network, Objective};
+use duress_models::{Initialization, Network, Objective};
 
 pub use adp::AdaptiveDiversity;
 pub(crate) use adp::ENTRY as ADP_TRAINING;
-pub(crate) use fgsm::ENTRY as FGSM_TRAINING;
-pub use fgsm::FgsmTraining;
-pub(crate) use gal::ENTRY as GAL_TRAINING;
-pub use gal::GradientAlignment;
 pub use base::{BaseRecipe, NoParameters};
+pub(crate) use certified::{
+    CROWN_IBP_TRAINING, FAST_IBP_TRAINING, IBP_TRAINING, MTL_IBP_TRAINING, SABR_TRAINING,
+};
+pub use certified::{
+    CrownIbpTraining, FastIbpTraining, IbpTraining, MtlIbpTraining, Ramp, SabrTraining,
+};
 pub(crate) use curvature::ENTRY as CURVATURE;
 pub use curvature::FiniteDifferenceCurvature;
 pub use distillation::DefensiveDistillation;
 pub(crate) use distillation::ENTRY as DEFENSIVE_DISTILLATION;
 pub(crate) use ensemble_adversarial::ENTRY as ENSEMBLE_ADVERSARIAL_TRAINING;
 pub use ensemble_adversarial::EnsembleAdversarialTraining;
+pub(crate) use fgsm::ENTRY as FGSM_TRAINING;
+pub use fgsm::FgsmTraining;
 pub(crate) use free::ENTRY as FREE_TRAINING;
 pub use free::FreeTraining;
+pub(crate) use gal::ENTRY as GAL_TRAINING;
+pub use gal::GradientAlignment;
 pub(crate) use gaussian::ENTRY as GAUSSIAN_AUGMENTATION;
 pub use gaussian::GaussianAugmentation;
 pub(crate) use helper::ENTRY as HELPER_TRAINING;
@@ -87,6 +94,11 @@ pub trait TrainingDefense: std::fmt::Debug + Send + Sync {
 
     /// The threat model it trains against, if it has one.
     fn threat(&self) -> Option<Threat>;
+
+    /// How the weights are drawn that it starts from.
+    fn initialization(&self) -> Initialization {
+        Initialization::default()
+    }
 
     /// How far robust accuracy may fall from one epoch to the next before the training counts as
     /// collapsed; `None` where no such check belongs to the method.

@@ -301,7 +301,8 @@ impl Runner<'_> {
             train_data.len(),
             recipe.epochs
         ));
-        let network = architecture.init(domain, classes, self.experiment.seed, device)?;
+        let by = defense.map_or_else(Default::default, TrainingDefense::initialization);
+        let network = architecture.init_by(by, domain, classes, self.experiment.seed, device)?;
         let mut watch = self.watch(recipe, defense)?;
         let run = Run {
             passes: context.passes,

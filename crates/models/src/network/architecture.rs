@@ -7,8 +7,7 @@ use super::count::Count;
 use super::{
     Body, Committee, LeNet, Mlp, Network, ResNet, SmallCnn, WideResNet, resnet, wide_resnet,
 };
-use crate::initialization::he_normal;
-use crate::{Error, Result};
+use crate::{Error, Initialization, Result};
 
 /// A network on paper: its name and its parameters, as in a configuration file.
 ///
@@ -91,7 +90,22 @@ impl Architecture {
         seed: Seed,
         device: &Device,
     ) -> Result<Network> {
-        Ok(he_normal(self.blank(domain, classes, device)?, seed))
+        self.init_by(Initialization::He, domain, classes, seed, device)
+    }
+
+    /// The network with weights drawn from `seed` by `initialization`.
+    ///
+    /// # Errors
+    /// As [`Architecture::init`].
+    pub fn init_by(
+        &self,
+        initialization: Initialization,
+        domain: &Domain,
+        classes: usize,
+        seed: Seed,
+        device: &Device,
+    ) -> Result<Network> {
+        initialization.draw(self.blank(domain, classes, device)?, seed)
     }
 
     /// The network with parameters that are not drawn yet.

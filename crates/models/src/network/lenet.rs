@@ -5,6 +5,7 @@ use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
 use burn::tensor::activation::relu;
 
+use super::Layer;
 use super::count::Count;
 use super::layers::Conv;
 use super::trace::Trace;
@@ -50,6 +51,23 @@ impl LeNet {
     pub(super) fn parameters(shape: [usize; 3], classes: usize) -> Result<Count> {
         let count = Count::zero().conv(shape[0], 6, 5).bias(6).conv(6, 16, 5).bias(16);
         Ok(count.linear(flat(shape)?, 120).linear(120, 84).linear(84, classes))
+    }
+
+    pub(super) fn list(&self) -> Vec<Layer<'_>> {
+        vec![
+            Layer::Convolution(&self.conv1),
+            Layer::Relu,
+            Layer::MaxPool(2),
+            Layer::Convolution(&self.conv2),
+            Layer::Relu,
+            Layer::MaxPool(2),
+            Layer::Flatten,
+            Layer::Linear(&self.fc1),
+            Layer::Relu,
+            Layer::Linear(&self.fc2),
+            Layer::Relu,
+            Layer::Linear(&self.fc3),
+        ]
     }
 
     /// Logits, `[N, C, H, W] → [N, K]`.

@@ -4,6 +4,7 @@ use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
 use burn::tensor::activation::relu;
 
+use super::Layer;
 use super::count::Count;
 use super::trace::Trace;
 
@@ -30,6 +31,17 @@ impl Mlp {
     #[must_use]
     pub fn layers(&self) -> &[Linear] {
         &self.layers
+    }
+
+    pub(super) fn list(&self) -> Vec<Layer<'_>> {
+        let mut list = Vec::new();
+        for layer in &self.layers {
+            if !list.is_empty() {
+                list.push(Layer::Relu);
+            }
+            list.push(Layer::Linear(layer));
+        }
+        list
     }
 
     /// Logits, `[N, F] → [N, K]`.

@@ -2,6 +2,7 @@
 mod architecture;
 mod committee;
 mod count;
+mod layered;
 mod layers;
 mod lenet;
 mod mlp;
@@ -16,6 +17,7 @@ use duress_core::{Activation, Domain, Frozen};
 
 pub use architecture::{ARCHITECTURES, Architecture, Entry, find};
 pub use committee::Committee;
+pub use layered::{Layer, Layered};
 pub use lenet::LeNet;
 pub use mlp::Mlp;
 pub use resnet::{BasicBlock, ResNet};

@@ -5,6 +5,7 @@ use burn::nn::{BatchNorm, Linear, LinearConfig};
 use burn::prelude::*;
 use burn::tensor::activation::relu;
 
+use super::Layer;
 use super::count::Count;
 use super::layers::{Conv, global_average, norm};
 use super::trace::Trace;
@@ -49,6 +50,23 @@ impl BasicBlock {
         let count = count.conv(outputs, outputs, 3).norm(outputs);
         let project = inputs != outputs || stride != 1;
         if project { count.conv(inputs, outputs, 1).norm(outputs) } else { count }
+    }
+
+    fn list(&self) -> [Layer<'_>; 2] {
+        let body = vec![
+            Layer::Convolution(&self.conv1),
+            Layer::BatchNorm(&self.norm1),
+            Layer::Relu,
+            Layer::Convolution(&self.conv2),
+            Layer::BatchNorm(&self.norm2),
+        ];
+        let shortcut = match &self.shortcut {
+            Some(Shortcut { conv, norm }) => {
+                vec![Layer::Convolution(conv), Layer::BatchNorm(norm)]
+            }
+            None => Vec::new(),
+        };
+        [Layer::Residual { body, shortcut }, Layer::Relu]
     }
 
     /// `[N, inputs, H, W] → [N, outputs, H / stride, W / stride]`.
@@ -128,6 +146,13 @@ impl ResNet {
             inputs = width;
         }
         count.linear(inputs, classes)
+    }
+
+    pub(super) fn list(&self) -> Vec<Layer<'_>> {
+        let stem = [Layer::Convolution(&self.conv), Layer::BatchNorm(&self.norm), Layer::Relu];
+        let blocks = self.blocks.iter().flat_map(BasicBlock::list);
+        let head = [Layer::GlobalAverage, Layer::Linear(&self.fc)];
+        stem.into_iter().chain(blocks).chain(head).collect()
     }
 
     /// Logits, `[N, C, H, W] → [N, K]`.

@@ -5,6 +5,7 @@ use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
 use burn::tensor::activation::relu;
 
+use super::Layer;
 use super::count::Count;
 use super::layers::Conv;
 use super::trace::Trace;
@@ -48,6 +49,19 @@ impl SmallCnn {
     pub(super) fn parameters(shape: [usize; 3], classes: usize) -> Result<Count> {
         let count = Count::zero().conv(shape[0], 16, 4).bias(16).conv(16, 32, 4).bias(32);
         Ok(count.linear(flat(shape)?, 100).linear(100, classes))
+    }
+
+    pub(super) fn list(&self) -> Vec<Layer<'_>> {
+        vec![
+            Layer::Convolution(&self.conv1),
+            Layer::Relu,
+            Layer::Convolution(&self.conv2),
+            Layer::Relu,
+            Layer::Flatten,
+            Layer::Linear(&self.fc1),
+            Layer::Relu,
+            Layer::Linear(&self.fc2),
+        ]
     }
 
     /// Logits, `[N, C, H, W] → [N, K]`.

@@ -5,6 +5,7 @@ use burn::nn::{BatchNorm, Linear, LinearConfig};
 use burn::prelude::*;
 use burn::tensor::activation::relu;
 
+use super::Layer;
 use super::count::Count;
 use super::layers::{Conv, global_average, norm};
 use super::trace::Trace;
@@ -38,6 +39,24 @@ impl PreActivationBlock {
         let count = count.norm(outputs).conv(outputs, outputs, 3);
         let project = inputs != outputs || stride != 1;
         if project { count.conv(inputs, outputs, 1) } else { count }
+    }
+
+    fn list(&self) -> Vec<Layer<'_>> {
+        let active = [Layer::BatchNorm(&self.norm1), Layer::Relu];
+        let inner = [
+            Layer::Convolution(&self.conv1),
+            Layer::BatchNorm(&self.norm2),
+            Layer::Relu,
+            Layer::Convolution(&self.conv2),
+        ];
+        // With a projection both branches start at the activation.
+        if let Some(shortcut) = &self.shortcut {
+            let shortcut = vec![Layer::Convolution(shortcut)];
+            let sum = Layer::Residual { body: inner.to_vec(), shortcut };
+            return active.into_iter().chain([sum]).collect();
+        }
+        let body = active.into_iter().chain(inner).collect();
+        vec![Layer::Residual { body, shortcut: Vec::new() }]
     }
 
     /// `[N, inputs, H, W] → [N, outputs, H / stride, W / stride]`.
@@ -116,6 +135,17 @@ impl WideResNet {
             inputs = width;
         }
         count.norm(inputs).linear(inputs, classes)
+    }
+
+    pub(super) fn list(&self) -> Vec<Layer<'_>> {
+        let blocks = self.blocks.iter().flat_map(PreActivationBlock::list);
+        let head = [
+            Layer::BatchNorm(&self.norm),
+            Layer::Relu,
+            Layer::GlobalAverage,
+            Layer::Linear(&self.fc),
+        ];
+        [Layer::Convolution(&self.conv)].into_iter().chain(blocks).chain(head).collect()
     }
 
     /// Logits, `[N, C, H, W] → [N, K]`.
