@@ -81,7 +81,7 @@ fn stepped(objective: &dyn Objective<Pair>, rate: f64) -> Vec<f32> {
         schedule: Schedule::Constant {},
         ..Recipe::default()
     };
-    let run = Run { passes: &passes, watch: None, checkpoint: None, progress: &Silent };
+    let run = Run { progress: &Silent, ..Run::new(&passes) };
     let trained = train(&Pair::new(WEIGHTS), objective, &data, &recipe, run).unwrap();
     floats(trained.raw.weights.val()).unwrap()
 }
@@ -187,7 +187,7 @@ fn alignment_falls_where_it_is_trained_against() {
     };
     let cosine = |objective: &dyn Objective<Network>| {
         let recipe = Recipe { epochs: 6, batch_size: 32, ..Recipe::default() };
-        let run = Run { passes: &passes, watch: None, checkpoint: None, progress: &Silent };
+        let run = Run { progress: &Silent, ..Run::new(&passes) };
         let trained = train(&network, objective, &data, &recipe, run).unwrap();
         let card = Card::new(architecture.clone(), digits.domain().clone(), 10);
         let members =

@@ -35,6 +35,7 @@ fn shrink(table: &mut toml::Table) {
         let small = match key.as_str() {
             "steps" | "replays" | "full_passes" | "moves" | "projections" => 2.into(),
             "surrogates" => 1.into(),
+            "ramp_epochs" => 1.into(),
             "warmup_epochs" => 0.into(),
             "epsilon" | "distance" => 0.05.into(),
             "temperature" => 5.0.into(),

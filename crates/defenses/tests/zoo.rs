@@ -48,7 +48,7 @@ fn network(
         augmentation,
         ..Recipe::default()
     };
-    let how = Run { passes: &passes, watch: None, checkpoint: None, progress: &Silent };
+    let how = Run { progress: &Silent, ..Run::new(&passes) };
     let trained = train(&net, &Standard, &data, &recipe, how).unwrap();
     let card = Card::new(architecture, domain.clone(), 10);
     Arc::new(Model::new(trained.chosen(), card).unwrap())

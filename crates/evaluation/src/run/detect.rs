@@ -68,7 +68,7 @@ impl Runner<'_> {
         let observer = self.context.observer;
         let what = format!("{}: {} at {norm} {epsilon}", model.name, plan.label);
         observer.begin(&what, keys.len() as u64);
-        let fitted = self.fitted(model, plan, norm, epsilon)?;
+        let fitted = self.fitted_detector(model, plan, norm, epsilon)?;
         for attack in tests {
             let key = key(&attack.label);
             if !journal.has(&key) {
@@ -81,7 +81,7 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn fitted<'p>(
+    fn fitted_detector<'p>(
         &self,
         model: &Built,
         plan: &'p DetectorPlan,

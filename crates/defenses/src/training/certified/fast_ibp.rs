@@ -79,7 +79,7 @@ impl<M: Layered> Objective<M> for FastIbpTraining {
     fn loss(&self, network: &M, batch: &Batch, step: &Step<'_>) -> Result<LossOutput> {
         let share = self.schedule().share(ENTRY.name, step)?;
         let radius = self.epsilon.get() * share;
-        let bounded = Bounded::new(network, batch, step);
+        let bounded = Bounded::new(network, batch, step)?;
         let on_box = (radius > 0.0).then(|| bounded.on_box(bounded.rows.clone(), radius, 1.0));
         let loss = match &on_box {
             Some(on_box) => bounded.robust(bounded.margins(on_box)),

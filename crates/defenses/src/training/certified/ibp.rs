@@ -78,7 +78,7 @@ impl<M: Layered> Objective<M> for IbpTraining {
     fn loss(&self, network: &M, batch: &Batch, step: &Step<'_>) -> Result<LossOutput> {
         let share = self.schedule().share(ENTRY.name, step)?;
         let radius = self.epsilon.get() * share;
-        let bounded = Bounded::new(network, batch, step);
+        let bounded = Bounded::new(network, batch, step)?;
         let loss = if radius == 0.0 {
             bounded.clean()
         } else {

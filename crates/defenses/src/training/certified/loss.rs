@@ -3,7 +3,7 @@ use burn::prelude::*;
 use duress_core::{Epsilon, Error, Norm, Threat};
 use duress_models::bounds::{InputBox, Intervals, Propagation};
 use duress_models::train::{LossOutput, Step, cross_entropy};
-use duress_models::{Batch, Layered};
+use duress_models::{Batch, Layered, Result};
 
 use super::regularizers;
 
@@ -26,10 +26,10 @@ pub(super) struct OnBox {
 }
 
 impl<'a> Bounded<'a> {
-    pub(super) fn new<M: Layered>(network: &M, batch: &Batch, step: &'a Step<'a>) -> Self {
+    pub(super) fn new<M: Layered>(network: &M, batch: &Batch, step: &'a Step<'a>) -> Result<Self> {
         let rows = batch.rows.clone().inner();
         let propagation = Propagation::new(network, rows.clone().autodiff())?;
-        Self { propagation, targets: batch.targets(), rows, step }
+        Ok(Self { propagation, targets: batch.targets(), rows, step })
     }
 
     /// The mean cross-entropy of logits `[B, K]`, with the recipe's label smoothing.

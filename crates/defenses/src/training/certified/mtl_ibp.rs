@@ -100,7 +100,7 @@ impl<M: Layered> Objective<M> for MtlIbpTraining {
         } else {
             batch.rows.clone()
         };
-        let bounded = Bounded::new(network, batch, step);
+        let bounded = Bounded::new(network, batch, step)?;
         let on_box = (radius > 0.0 && self.alpha > 0.0)
             .then(|| bounded.on_box(bounded.rows.clone(), radius, 1.0));
         let loss = match &on_box {

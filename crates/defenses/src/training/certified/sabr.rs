@@ -103,7 +103,7 @@ impl<M: Layered> Objective<M> for SabrTraining {
         } else {
             batch.rows.clone()
         };
-        let bounded = Bounded::new(network, batch, step);
+        let bounded = Bounded::new(network, batch, step)?;
         let on_box = (radius > 0.0).then(|| bounded.on_box(middle, small, self.relu_shrinking));
         let loss = match &on_box {
             Some(on_box) => bounded.robust(bounded.margins(on_box)),
