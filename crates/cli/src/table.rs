@@ -6,6 +6,7 @@ use duress_evaluation::{
 
 /// The columns of an experiment.
 pub(crate) struct Table {
+    unaware: Vec<String>,
     robust: Vec<String>,
     certified: Vec<String>,
     /// Widths of name and defence.
@@ -40,8 +41,12 @@ impl Table {
         let longest = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0);
         let name = longest(&mut models.iter().map(|model| model.name.chars().count()));
         let defense = longest(&mut models.iter().map(|model| model.defense.len()));
+        let naive = experiment.attacks.iter().any(|plan| !plan.aware);
+        let headlines: Vec<String> =
+            threats.map(|t| format!("{} {}", t.norm, short(t.headline()))).collect();
         Self {
-            robust: threats.map(|t| format!("{} {}", t.norm, short(t.headline()))).collect(),
+            unaware: if naive { headlines.clone() } else { Vec::new() },
+            robust: headlines,
             certified,
             names: [name.max("model".len()), defense.max("defence".len())],
             terminal,
@@ -50,9 +55,10 @@ impl Table {
 
     /// Titles of all rates: kind and place.
     fn titles(&self) -> impl Iterator<Item = String> {
+        let unaware = self.unaware.iter().map(|title| format!("unaware {title}"));
         let robust = self.robust.iter().map(|title| format!("robust {title}"));
         let certified = self.certified.iter().map(|title| format!("certified {title}"));
-        std::iter::once("clean".to_owned()).chain(robust).chain(certified)
+        std::iter::once("clean".to_owned()).chain(unaware).chain(robust).chain(certified)
     }
 
     fn is_block(&self) -> bool {
@@ -73,6 +79,7 @@ impl Table {
     /// What a run found about one model.
     pub(crate) fn model(&self, model: &Comparison) -> String {
         let rates = std::iter::once(percent(model.clean))
+            .chain(self.unaware.iter().map(|title| rate(&model.unaware, title)))
             .chain(self.robust.iter().map(|title| rate(&model.robust, title)))
             .chain(self.certified.iter().map(|title| rate(&model.certified, title)));
         let seconds = format!("{:.1} s", model.training_seconds);
@@ -126,6 +133,7 @@ mod tests {
             model: "standard".into(),
             defense: "none".into(),
             clean: of(1000),
+            unaware: Vec::new(),
             robust: vec![Column { norm: Norm::Linf, radius: 0.1, by: None, accuracy: of(500) }],
             certified: Vec::new(),
             training_seconds: 12.34,

@@ -180,6 +180,9 @@ impl Error {
             self,
             Error::Core(duress_core::Error::Cancelled)
                 | Error::Model(duress_models::Error::Core(duress_core::Error::Cancelled))
+                | Error::Bound(duress_certification::bounds::Error::Core(
+                    duress_core::Error::Cancelled
+                ))
         ) || matches!(self, Error::Service(error)
                 if matches!(**error, duress_remote::RemoteError::Stopped))
     }

@@ -50,6 +50,7 @@ pub(crate) fn attack(model: &str, name: &str, epsilon: f64, left: u64) -> Row {
         budget: None,
         surrogate: None,
         model_draws: None,
+        unaware: false,
         stages: Vec::new(),
         proved: 0,
         clean_correct: 90,

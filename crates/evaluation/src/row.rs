@@ -95,6 +95,9 @@ pub enum Measured {
         /// random.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         model_draws: Option<u32>,
+        /// Whether the adversary knows nothing of the transformation in front of the model.
+        #[serde(default, skip_serializing_if = "is_false")]
+        unaware: bool,
         /// What each member of a suite was given and broke, in their order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         stages: Vec<Stage>,
@@ -243,6 +246,11 @@ pub enum Measured {
         /// Other samples that the attack made so.
         evaded: u64,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]

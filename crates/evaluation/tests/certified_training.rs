@@ -1,7 +1,7 @@
 //! `experiments/certified-training-mnist.toml`, trained and certified. It takes minutes, so it runs
 //! on request only:
 //! `cargo test -p duress-evaluation --test certified_training -- --ignored --nocapture`.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may say and panic")]
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 

@@ -22,6 +22,8 @@ pub struct AttackPlan {
     pub surrogate: Option<String>,
     /// Draws that a gradient of a random model is averaged over; [`AttackPlan::DRAWS`] if missing.
     pub model_draws: Option<u32>,
+    /// Whether the adversary knows of the transformation in front of a model.
+    pub aware: bool,
 }
 
 impl AttackPlan {
@@ -74,6 +76,11 @@ pub(super) fn check_all(
                 )));
             }
         };
+        let aware = match table.remove("aware") {
+            None => true,
+            Some(toml::Value::Boolean(aware)) => aware,
+            Some(other) => return Err(at(&format!("`aware` must be true or false, got {other}"))),
+        };
         let surrogate = match table.remove("surrogate") {
             None => None,
             Some(toml::Value::String(name)) if models.contains(&name.as_str()) => Some(name),
@@ -87,6 +94,9 @@ pub(super) fn check_all(
         };
         if surrogate.is_some() && models.len() == 1 {
             return Err(at("`surrogate` needs a second [[model]] to hand the examples to"));
+        }
+        if surrogate.is_some() && !aware {
+            return Err(at("`aware = false` is of an attack without a `surrogate`"));
         }
         let config = effective((entry.defaults)(), &table);
         let attack = (entry.parse)(table).map_err(|error| at(&error.to_string()))?;
@@ -107,7 +117,9 @@ pub(super) fn check_all(
             return Err(at(&format!("a second `{label}`; give it a `label` of its own")));
         }
         let name = entry.name;
-        plans.push(AttackPlan { label, name, attack, config, budget, surrogate, model_draws });
+        let plan =
+            AttackPlan { label, name, attack, config, budget, surrogate, model_draws, aware };
+        plans.push(plan);
     }
     Ok(plans)
 }

@@ -45,6 +45,9 @@ pub struct Comparison {
     pub defense: String,
     /// Accuracy without an adversary.
     pub clean: Proportion,
+    /// What the strongest attack leaves that knows nothing of the defence, at the headline of each
+    /// threat: how a defence looks, not how it is.
+    pub unaware: Vec<Column>,
     /// Worst case over attacks, at the headline of each threat.
     pub robust: Vec<Column>,
     /// Certified accuracy at each radius.
@@ -67,6 +70,7 @@ pub(super) fn of(rows: &[Row]) -> Vec<Comparison> {
                 model: row.model.clone(),
                 defense: defense.clone(),
                 clean: share(*correct),
+                unaware: Vec::new(),
                 robust: Vec::new(),
                 certified: Vec::new(),
                 training_seconds: *training_seconds,
@@ -92,6 +96,7 @@ pub(super) fn of(rows: &[Row]) -> Vec<Comparison> {
             Measured::WorstCase { norm, epsilon, headline: true, robust_correct, .. } => {
                 let accuracy = share(*robust_correct);
                 let (norm, radius) = (*norm, *epsilon);
+                model.unaware.extend(unaware(rows, row, norm, radius));
                 model.robust.push(Column { norm, radius, by: None, accuracy });
             }
             Measured::Certified { certifier, norm, radii, certified_correct, .. } => {
@@ -107,6 +112,21 @@ pub(super) fn of(rows: &[Row]) -> Vec<Comparison> {
     models
 }
 
+/// The strongest of the attacks on the model of `worst` that know nothing of its defence.
+fn unaware(rows: &[Row], worst: &Row, norm: Norm, radius: f64) -> Option<Column> {
+    let left =
+        rows.iter().filter(|row| row.model == worst.model).filter_map(|row| match &row.measured {
+            Measured::Attack { unaware: true, norm: own, epsilon, robust_correct, .. }
+                if *own == norm && epsilon.to_bits() == radius.to_bits() =>
+            {
+                Proportion::new(*robust_correct, row.samples).ok()
+            }
+            _ => None,
+        });
+    let accuracy = left.min_by_key(|share| share.successes())?;
+    Some(Column { norm, radius, by: None, accuracy })
+}
+
 /// Whether each row of the attack states the cost of one search for all of them.
 fn answers_for_all_radii(algorithm: &str) -> bool {
     let attack =
@@ -116,16 +136,20 @@ fn answers_for_all_radii(algorithm: &str) -> bool {
 
 /// The table of the report.
 pub(super) fn table(models: &[Comparison]) -> Table {
+    let unaware = titles(models, |model| &model.unaware);
     let robust = titles(models, |model| &model.robust);
     let certified = titles(models, |model| &model.certified);
     let mut columns = vec!["model".to_string(), "defence".into(), "clean".into()];
+    columns.extend(unaware.iter().map(|title| format!("under unaware attacks, {title}")));
     columns.extend(robust.iter().map(|title| format!("robust, {title}")));
     columns.extend(certified.iter().map(|title| format!("certified, {title}")));
     columns.extend(["training, s".into(), "passes a sample".into()]);
     let rows = models.iter().map(|model| {
         let mut cells =
             vec![Cell::text(&model.model), Cell::text(&model.defense), Cell::rate(model.clean)];
-        for (titles, own) in [(&robust, &model.robust), (&certified, &model.certified)] {
+        for (titles, own) in
+            [(&unaware, &model.unaware), (&robust, &model.robust), (&certified, &model.certified)]
+        {
             cells.extend(titles.iter().map(|title| find(own, title)));
         }
         cells.push(Cell::text(format!("{:.1}", model.training_seconds)));
@@ -134,6 +158,7 @@ pub(super) fn table(models: &[Comparison]) -> Table {
     });
     Table {
         caption: "Robust: correct in the worst case over all attacks, sample by sample. \
+                  Under unaware attacks: how a defence looks to who does not know of it. \
                   Certified: correct, and no perturbation of that length can change it. Small \
                   print: 95 % Wilson intervals. Passes: forward and backward passes of all \
                   attacks."

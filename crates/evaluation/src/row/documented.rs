@@ -31,9 +31,11 @@ fn documented(heading: &str) -> BTreeSet<String> {
 #[test]
 fn every_field_of_a_row_is_in_the_readme() {
     let mut attacked = attack("m", "pgd", 0.1, 30);
-    if let Measured::Attack { surrogate, model_draws, stages, proved, .. } = &mut attacked.measured
+    if let Measured::Attack { surrogate, model_draws, unaware, stages, proved, .. } =
+        &mut attacked.measured
     {
         *proved = 1;
+        *unaware = true;
         *surrogate = Some("n".into());
         *model_draws = Some(20);
         stages.push(Stage { label: "a".into(), given: 1, broken: 0 });

@@ -122,7 +122,9 @@ impl Runner<'_> {
                 .unwrap_or(model)
                 .subject()
                 .is_random()
-                .then(|| plan.model_draws.unwrap_or(AttackPlan::DRAWS)),
+                .then(|| plan.model_draws.unwrap_or(AttackPlan::DRAWS))
+                .filter(|_| plan.aware),
+            unaware: !plan.aware,
             stages: if stages.len() > 1 { stages } else { Vec::new() },
             proved: settled.len() as u64,
             clean_correct: robust + count(Status::Broken),

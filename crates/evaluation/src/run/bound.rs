@@ -163,16 +163,9 @@ impl Runner<'_> {
                 let model = self.weights(path, architecture, given, keys.as_deref())?;
                 Ok((model.graph()?, Box::new(model)))
             }
-            Source::Trained { architecture, recipe, defense } => {
-                let (model, ..) = self.train(plan, architecture, recipe, defense.as_deref())?;
-                Ok((model.graph()?, Box::new(model)))
-            }
             _ => Err(Error::Experiment {
                 path: PathBuf::from(&self.experiment.name),
-                reason: format!(
-                    "[[model]] `{}`: bounds need a network of a file or one that is trained here",
-                    plan.name
-                ),
+                reason: format!("[[model]] `{}`: bounds need a network of a file", plan.name),
             }),
         }
     }

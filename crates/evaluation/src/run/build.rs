@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use duress_attacks::Pgd;
+use duress_certification::Certification;
 use duress_core::{Classifier, Domain, Norm, Oracle, Passes, Threat, predictions};
 use duress_datasets::{Dataset, Input, npz};
 use duress_defenses::{RobustnessWatch, TrainingDefense};
+use duress_graph::Graph;
 use duress_models::train::{EpochReport, Metric, Mix, Run, Watch};
 use duress_models::{
     Accuracy, Architecture, Card, Model, Network, Objective, Recipe, Standard, TrainingData, train,
@@ -29,11 +31,13 @@ pub(super) struct Built {
     /// Prediction at each test sample.
     pub(super) predicted: Vec<usize>,
     training: Training,
+    /// Its operations, where something is to be proved of it.
+    pub(super) graph: Option<Graph>,
 }
 
 /// What the training of a model left behind.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Training {
+struct Training {
     parameters: u64,
     seconds: f64,
     stopped: Option<String>,
@@ -161,15 +165,25 @@ impl Runner<'_> {
             subject,
             predicted: Vec::new(),
             training,
+            graph: None,
         };
-        let local = |digest, classifier, stand_in, training| {
-            built(digest, Subject::local(classifier, stand_in), training)
+        let local = |digest, classifier, training, graph| Built {
+            graph,
+            ..built(digest, Subject::local(classifier, None), training)
+        };
+        let proved = self.experiment.certifiers.iter().any(|certifier| {
+            matches!(certifier.certifier, Certification::Proved(_))
+                && certifier.models.contains(&plan.name)
+        });
+        let graph = |model: &Model| -> Result<Option<Graph>> {
+            Ok(if proved { Some(model.graph()?) } else { None })
         };
         match &plan.source {
             Source::Trained { architecture, recipe, defense } => {
                 let (model, training, _) =
                     self.train(plan, architecture, recipe, defense.as_deref())?;
-                Ok(local(model.digest()?, Arc::new(model), None, training))
+                let graph = graph(&model)?;
+                Ok(local(model.digest()?, Arc::new(model), training, graph))
             }
             Source::Loaded { path } => {
                 let model = Model::load(path, self.context.passes.device())?;
@@ -179,7 +193,8 @@ impl Runner<'_> {
                     parameters: model.card().architecture.parameters(&domain, classes)?,
                     ..Training::default()
                 };
-                Ok(local(model.digest()?, Arc::new(model), None, training))
+                let graph = graph(&model)?;
+                Ok(local(model.digest()?, Arc::new(model), training, graph))
             }
             Source::Weights { path, architecture, normalization, keys } => {
                 let (given, keys) = (normalization.as_ref(), keys.as_deref());
@@ -191,7 +206,8 @@ impl Runner<'_> {
                 };
                 let normalization = serde_json::to_string(normalization)?;
                 let digest = digest(&[&model.digest()?, &normalization]);
-                Ok(local(digest, Arc::new(model), None, training))
+                let graph = graph(&model)?;
+                Ok(local(digest, Arc::new(model), training, graph))
             }
             Source::Onnx { path, preparation, ends } => {
                 let network = self.onnx(path, preparation, ends)?;
@@ -199,7 +215,8 @@ impl Runner<'_> {
                     Training { parameters: foreign::about(&network), ..Training::default() };
                 let prepared = serde_json::to_string(preparation)?;
                 let digest = digest(&[network.digest(), &prepared, &format!("{ends:?}")]);
-                Ok(local(digest, Arc::new(network), None, training))
+                let graph = proved.then(|| network.graph().clone());
+                Ok(local(digest, Arc::new(network), training, graph))
             }
             Source::Remote { endpoint, settings } => {
                 let (subject, digest) = self.remote(endpoint, settings)?;
@@ -256,7 +273,7 @@ impl Runner<'_> {
     }
 
     /// The trained model, from the cache if it is there.
-    pub(super) fn train(
+    fn train(
         &self,
         plan: &ModelPlan,
         architecture: &Architecture,

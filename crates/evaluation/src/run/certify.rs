@@ -65,7 +65,7 @@ impl Runner<'_> {
         let observer = self.context.observer;
         observer.begin(&format!("{}: {}", model.name, plan.name), count as u64);
         let network = match &plan.certifier {
-            Certification::Proved(_) => Some(self.network(&model.name)?),
+            Certification::Proved(_) => Some(self.network(model)?),
             Certification::Sampled(_) => None,
         };
         let (mut found, mut cost) = (Vec::with_capacity(count), Cost::begin());

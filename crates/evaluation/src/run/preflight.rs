@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::prelude::*;
-use duress_certification::Certification;
+use duress_certification::{Certification, bounds};
 use duress_core::{Classifier, Domain, Reach, Setting};
 use duress_defenses::VotingEnsemble;
 use duress_models::{Architecture, Model, Recipe};
@@ -114,7 +114,9 @@ impl Runner<'_> {
                     && certifier.models.contains(&plan.name)
             });
             if proved && !plan.is_trained() {
-                self.network(&plan.name).map_err(self.at(plan))?;
+                let (graph, _) = self.graph(plan)?;
+                let bounded = bounds::Network::new(&graph).map_err(Error::from);
+                bounded.map_err(self.at(plan))?;
             }
         }
         Ok(())

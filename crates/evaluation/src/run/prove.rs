@@ -11,37 +11,36 @@ use duress_graph::Graph;
 use duress_metrics::Distance;
 use rayon::prelude::*;
 
-use super::Runner;
 use super::certify::{Found, Refuted};
 use super::contradiction::length;
+use super::{Built, Runner};
 use crate::{Error, Result};
 
 /// A model whose operations are known.
-pub(super) struct Network {
-    graph: Graph,
+pub(super) struct Network<'a> {
+    graph: &'a Graph,
     bounded: bounds::Network,
-    classifier: Box<dyn Classifier>,
+    classifier: &'a dyn Classifier,
     /// The box of all perturbations, if there is one.
     domain: Option<Domain>,
 }
 
 impl Runner<'_> {
-    /// The network of the model `name`.
-    pub(super) fn network(&self, name: &str) -> Result<Network> {
-        let plan = self.experiment.models.iter().find(|plan| plan.name == name);
-        let plan = plan.ok_or_else(|| Error::Experiment {
-            path: PathBuf::from(&self.experiment.name),
-            reason: format!("no [[model]] `{name}`"),
+    /// The network of a model.
+    pub(super) fn network<'a>(&self, model: &'a Built) -> Result<Network<'a>> {
+        let classifier = model.classifier("a certifier")?.as_ref();
+        let graph = model.graph.as_ref().ok_or_else(|| Error::Experiment {
+            path: PathBuf::from(&model.name),
+            reason: "a proof needs a network that was trained here or read from a file".into(),
         })?;
-        let (graph, classifier) = self.graph(plan)?;
-        let bounded = bounds::Network::new(&graph)?;
+        let bounded = bounds::Network::new(graph)?;
         Ok(Network { graph, bounded, classifier, domain: self.limits() })
     }
 
     /// What `prover` shows of the test samples of a range.
     pub(super) fn prove(
         &self,
-        network: &Network,
+        network: &Network<'_>,
         prover: &dyn Prover,
         radii: &[f64],
         samples: Range<usize>,
@@ -52,7 +51,7 @@ impl Runner<'_> {
         let forward = |row: &[f32]| -> bounds::Result<Vec<f64>> {
             let row = TensorData::new(row.to_vec(), [1, row.len()]);
             let rows = Tensor::from_data(row, device);
-            let logits = host::floats(passes.logits(classifier.as_ref(), rows)?)?;
+            let logits = host::floats(passes.logits(*classifier, rows)?)?;
             Ok(logits.into_iter().map(f64::from).collect())
         };
         let subject = Subject {

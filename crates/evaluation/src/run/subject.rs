@@ -17,8 +17,8 @@ pub(super) enum Subject {
         classifier: Arc<dyn Classifier>,
         /// What an adversary differentiates where the classifier itself has no gradient of use.
         stand_in: Option<Arc<dyn Classifier>>,
-        /// The same classifier, where its answers depend on draws.
-        random: Option<Arc<Defended>>,
+        /// The same classifier, where it is another one behind a transformation.
+        defended: Option<Arc<Defended>>,
         /// How passes cut batches of the classifier and of the stand-in, found at the first oracle.
         cuts: OnceLock<[Cut; 2]>,
     },
@@ -33,18 +33,37 @@ impl Subject {
         classifier: Arc<dyn Classifier>,
         stand_in: Option<Arc<dyn Classifier>>,
     ) -> Self {
-        Subject::Local { classifier, stand_in, random: None, cuts: OnceLock::new() }
+        Subject::Local { classifier, stand_in, defended: None, cuts: OnceLock::new() }
     }
 
     /// A classifier behind a transformation.
     pub(super) fn defended(defended: Arc<Defended>) -> Self {
-        let random = defended.is_random().then(|| Arc::clone(&defended));
-        Subject::Local { classifier: defended, stand_in: None, random, cuts: OnceLock::new() }
+        let classifier: Arc<dyn Classifier> = Arc::clone(&defended) as _;
+        let defended = Some(defended);
+        Subject::Local { classifier, stand_in: None, defended, cuts: OnceLock::new() }
     }
 
     /// Whether answers depend on draws.
     pub(super) fn is_random(&self) -> bool {
-        matches!(self, Subject::Local { random: Some(_), .. })
+        matches!(self, Subject::Local { defended: Some(defended), .. } if defended.is_random())
+    }
+
+    /// Runs `work` with what an adversary works on who knows nothing of the transformation in front
+    /// of the model, and with who judges the result: the gradient that the pipeline itself gives,
+    /// which is zero behind a step; where answers are random, that of the model without the
+    /// transformation.
+    pub(super) fn with_unaware<T>(
+        &self,
+        passes: &Passes,
+        work: impl FnOnce(Oracle<'_>, Option<Oracle<'_>>) -> T,
+    ) -> T {
+        let Subject::Local { defended: Some(defended), .. } = self else {
+            return self.with_oracle(passes, |own| work(own, None));
+        };
+        let (naive, base) = (defended.naive(), defended.base().as_ref());
+        let seen: &dyn Classifier = if defended.is_random() { base } else { &naive };
+        let seen = WhiteBox::new(seen, passes);
+        self.with_oracle(passes, |judge| work(Oracle::Gradients(&seen), Some(judge)))
     }
 
     /// Runs `work` with what an adversary works on and, where that is not the subject itself, with
@@ -57,7 +76,7 @@ impl Subject {
         work: impl FnOnce(Oracle<'_>, Option<Oracle<'_>>) -> T,
     ) -> T {
         match self {
-            Subject::Local { random: Some(defended), .. } => {
+            Subject::Local { defended: Some(defended), .. } if defended.is_random() => {
                 let adversary = defended.adversary();
                 let mean = Expectation::new(&adversary, passes, draws, seed, 0);
                 let judge = |judge: Oracle<'_>| work(Oracle::Gradients(&mean), Some(judge));
