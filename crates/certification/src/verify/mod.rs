@@ -1,15 +1,17 @@
 //! Whether a property of a network holds: by a search for a counterexample, then by branch and bound
-//! over the input.
+//! over the input
 //!
-//! A box is bounded; where the bound does not settle it, it is cut in two along one input and both
-//! halves are bounded (Wang et al., *Formal Security Analysis of Neural Networks using
-//! Symbolic Intervals*, USENIX Security 2018, section 5; here with CROWN). With few inputs this ends
-//! with an answer. With many it does not, so a property over more than [`Options::most_inputs`]
-//! inputs is searched and bounded once and is [`Verdict::Unknown`] if that does not settle it.
+//! or over the neurons.
+//!
+//! A box of inputs is bounded; where the bound does not settle it, it is cut. With few inputs it is
+//! cut along an input ([`Complete::Inputs`]), with many at a neuron with a kink, such as a `ReLU`,
+//! which is fixed on either side ([`Complete::Neurons`]). Both end with an answer, given time; a network
+//! with other curves than kinks may be left [`Verdict::Unknown`] by the second.
 //!
 //! [`Verdict::Holds`] is proved for real arithmetic (see [`crate::bounds`]); a counterexample is
 //! checked with the plain pass that is handed in, so it is one of the network as it runs.
-mod branch;
+mod inputs;
+mod neurons;
 mod search;
 
 use std::time::{Duration, Instant};
@@ -19,7 +21,7 @@ use duress_graph::Graph;
 use serde::{Deserialize, Serialize};
 
 use crate::bounds;
-use crate::vnnlib::Property;
+use crate::vnnlib::{Property, Region};
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,16 +54,35 @@ impl Verdict {
     }
 }
 
+/// What is cut where a bound settles nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Complete {
+    /// Inputs, if there are at most [`Options::most_inputs`], else neurons.
+    #[default]
+    Auto,
+    /// Boxes of inputs.
+    Inputs,
+    /// Kinks, fixed on either side.
+    Neurons,
+}
+
 /// What a verification may cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// Seconds.
     pub timeout_seconds: f64,
+    /// What is cut.
+    pub complete: Complete,
     /// How boxes are bounded while they are cut.
     pub method: bounds::Method,
-    /// Most inputs that are cut.
+    /// Most inputs that [`Complete::Auto`] cuts.
     pub most_inputs: usize,
+    /// How parts with fixed kinks are bounded, and the whole first.
+    pub bounds: bounds::Options,
+    /// Steps of the optimiser on a part with fixed kinks.
+    pub iterations: usize,
     /// Starts of the search for a counterexample.
     pub starts: usize,
     /// Its steps.
@@ -70,8 +91,16 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let method = bounds::Method::Crown;
-        Self { timeout_seconds: 60.0, method, most_inputs: 20, starts: 128, steps: 200 }
+        Self {
+            timeout_seconds: 60.0,
+            complete: Complete::Auto,
+            method: bounds::Method::Crown,
+            most_inputs: 20,
+            bounds: bounds::Options::default(),
+            iterations: 12,
+            starts: 128,
+            steps: 200,
+        }
     }
 }
 
@@ -80,7 +109,7 @@ impl Default for Options {
 pub struct Outcome {
     /// The answer.
     pub verdict: Verdict,
-    /// Boxes that were bounded.
+    /// Boxes, or parts of them, that were bounded.
     pub boxes: u64,
     /// Seconds.
     pub seconds: f64,
@@ -150,6 +179,19 @@ impl Task<'_> {
             }
         }
         Ok((if open { Verdict::Unknown } else { Verdict::Holds }, boxes))
+    }
+
+    /// Whether the region holds no counterexample, and what was bounded.
+    fn branch(&self, region: &Region) -> bounds::Result<(Verdict, u64)> {
+        if region.unsafe_outputs.is_empty() {
+            return Ok((Verdict::Holds, 0));
+        }
+        let few = region.lower.len() <= self.options.most_inputs;
+        match self.options.complete {
+            Complete::Inputs => self.branch_on_inputs(region),
+            Complete::Auto if few => self.branch_on_inputs(region),
+            Complete::Auto | Complete::Neurons => self.branch_on_neurons(region),
+        }
     }
 
     fn is_late(&self) -> bool {
