@@ -40,7 +40,9 @@ mod alpha_crown;
 mod analysis;
 mod backward;
 pub(crate) mod beta_crown;
+mod chain;
 mod crown;
+mod encoding;
 mod error;
 mod forward;
 mod input;
@@ -56,6 +58,8 @@ use serde::{Deserialize, Serialize};
 
 use analysis::Way;
 use backward::{Analysis, Until};
+pub(crate) use chain::Chain;
+pub(crate) use encoding::Sum;
 pub use error::{Error, Result};
 pub use input::InputSet;
 pub use interval::Intervals;

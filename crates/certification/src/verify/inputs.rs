@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::search::{Tried, missed};
 use super::{Task, Verdict};
-use crate::bounds::{self, Intervals, InputSet, LowerLine, Specification};
+use crate::bounds::{self, Chain, Intervals, InputSet, LowerLine, Method, Specification};
 use crate::vnnlib::{LinearConstraint, Region};
 
 /// Boxes that are bounded in a round, a thread.
@@ -68,10 +68,12 @@ impl Task<'_> {
         let constraints: Vec<LinearConstraint> =
             region.unsafe_outputs.iter().flatten().cloned().collect();
         let specification = self.specification(&constraints)?;
+        let chain = (self.options.method == Method::Crown).then(|| Chain::new(self.network));
+        let of = (region, &specification, chain.flatten());
         let mut boxes = 1;
         let mut open = BinaryHeap::new();
         let root = (region.lower.clone(), region.upper.clone(), None);
-        open.extend(self.bound(region, &specification, root)?);
+        open.extend(self.bound(&of, root)?);
         let mut nearest = Nearest::default();
         let together = TOGETHER * rayon::current_num_threads().max(1);
         for round in 1.. {
@@ -97,7 +99,7 @@ impl Task<'_> {
             boxes += children.len() as u64;
             let settled: Vec<Option<Open>> = children
                 .into_par_iter()
-                .map(|child| self.bound(region, &specification, child))
+                .map(|child| self.bound(&of, child))
                 .collect::<bounds::Result<_>>()?;
             open.extend(settled.into_iter().flatten());
         }
@@ -123,16 +125,18 @@ impl Task<'_> {
     /// Bounds a box; `None` if that settles it.
     fn bound(
         &self,
-        region: &Region,
-        specification: &Specification,
+        (region, specification, chain): &(&Region, &Specification, Option<Chain>),
         (lower, upper, known): Child,
     ) -> bounds::Result<Option<Open>> {
         let set = InputSet::sides(lower.clone(), upper.clone())?;
         let known = known.as_ref().map(|known| known.as_slice());
-        let method = self.options.method;
-        let options = &self.options.bounds;
-        let (lines, known) =
-            self.network.lower_lines(&set, specification, (method, known), options)?;
+        let (lines, known) = match chain {
+            Some(chain) => chain.lower_lines(&set, specification, known),
+            None => {
+                let way = (self.options.method, known);
+                self.network.lower_lines(&set, specification, way, &self.options.bounds)?
+            }
+        };
         let (mut least, mut rest) = (f64::INFINITY, lines.as_slice());
         let (mut gains, mut points) = (vec![0.0; lower.len()], Vec::new());
         for conjunction in &region.unsafe_outputs {

@@ -10,6 +10,7 @@
 //!
 //! [`Verdict::Holds`] is proved for real arithmetic (see [`crate::bounds`]); a counterexample is
 //! checked with the plain pass that is handed in, so it is one of the network as it runs.
+mod exact;
 mod inputs;
 mod neurons;
 mod search;
@@ -65,6 +66,9 @@ pub enum Complete {
     Inputs,
     /// Kinks, fixed on either side.
     Neurons,
+    /// Nothing here: a mixed-integer program is solved, for networks of some tens of neurons. Its
+    /// verdicts hold within the tolerance of the solver, unlike all others.
+    Exact,
 }
 
 /// What a verification may cost.
@@ -142,14 +146,13 @@ pub fn verify(
     let limit = Duration::try_from_secs_f64(options.timeout_seconds).unwrap_or(Duration::MAX);
     let on_device = duress_graph::Network::new(graph.clone(), device)?;
     let device = (&on_device, device);
-    let task = Task { graph, network: &network, property, forward, device, options, begun, limit };
+    let task = Task { network: &network, property, forward, device, options, begun, limit };
     let (verdict, boxes) = task.run()?;
     Ok(Outcome { verdict, boxes, seconds: begun.elapsed().as_secs_f64() })
 }
 
 /// One property of one network.
 struct Task<'a> {
-    graph: &'a Graph,
     network: &'a bounds::Network,
     property: &'a Property,
     forward: &'a (dyn Fn(&[f32]) -> bounds::Result<Vec<f64>> + Sync),
@@ -190,6 +193,7 @@ impl Task<'_> {
         match self.options.complete {
             Complete::Inputs => self.branch_on_inputs(region),
             Complete::Auto if few => self.branch_on_inputs(region),
+            Complete::Exact => self.by_programs(region),
             Complete::Auto | Complete::Neurons => self.branch_on_neurons(region),
         }
     }

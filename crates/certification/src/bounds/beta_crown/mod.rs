@@ -9,7 +9,10 @@
 //!
 //! Many parts are bounded together: they are rows of one way back.
 mod candidates;
+mod leaf;
 mod part;
+
+use std::time::Instant;
 
 use rayon::prelude::*;
 
@@ -21,6 +24,7 @@ use super::network::{Network, Step};
 use super::relaxation::is_loose;
 use super::specification::Specification;
 use super::{Options, Result};
+pub(crate) use leaf::{Leaf, LinearFunction};
 pub(crate) use part::{Bounded, Fixed, Part, Start};
 
 /// Most rows that are bounded together: more no longer make it faster.
@@ -35,6 +39,7 @@ pub(crate) struct Whole<'a> {
     analysis: Analysis<'a>,
     kinks: Vec<Kink>,
     options: Options,
+    deadline: Option<Instant>,
 }
 
 /// A kink that can be on both sides on the set.
@@ -65,15 +70,21 @@ impl<'a> Whole<'a> {
         Ok(Self::of(analysis, options))
     }
 
-    /// The same with tighter intervals.
+    /// The same with tighter intervals, by as many steps of the optimiser.
     ///
     /// # Errors
     /// As [`Network::lower_bounds`].
-    pub(crate) fn tightened(&self) -> Result<Self> {
+    pub(crate) fn tightened(&self, iterations: usize) -> Result<Self> {
         let Analysis { network, set, .. } = self.analysis;
         let way = Way::Optimised(&self.analysis);
-        let analysis = analysis::by_planes(network, set, &self.options, way)?;
-        Ok(Self::of(analysis, &self.options))
+        let options = Options { intermediate_iterations: iterations, ..self.options.clone() };
+        let analysis = analysis::by_planes(network, set, &options, way)?;
+        Ok(Self { deadline: self.deadline, ..Self::of(analysis, &self.options) })
+    }
+
+    /// The same, but for an optimiser that stops at a deadline.
+    pub(crate) fn until(self, deadline: Option<Instant>) -> Self {
+        Self { deadline, ..self }
     }
 
     fn of(analysis: Analysis<'a>, options: &Options) -> Self {
@@ -93,12 +104,12 @@ impl<'a> Whole<'a> {
             Kink { step, at, above: (upper.first, upper.constant), operand, sides }
         };
         let kinks = slopes.free_kinks().into_iter().map(kink).collect();
-        Self { analysis, kinks, options: options.clone() }
+        Self { analysis, kinks, options: options.clone(), deadline: None }
     }
 
-    /// How many kinks can be fixed.
-    pub(crate) fn kinks(&self) -> usize {
-        self.kinks.len()
+    /// Intervals and planes.
+    pub(super) fn analysis(&self) -> &Analysis<'a> {
+        &self.analysis
     }
 
     /// Whether a network whose kinks are all fixed is linear.
@@ -187,7 +198,8 @@ impl<'a> Whole<'a> {
             }
             // A conjunction is settled by one of its rows.
             let settled = best.chunks_exact(width).all(|rows| rows.iter().any(|(it, _)| *it > 0.0));
-            if step == iterations || slopes.len() == 0 || settled {
+            let late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if step == iterations || slopes.len() == 0 || settled || late {
                 let bounded = best.into_iter().enumerate().map(|(row, (bound, start))| {
                     let part = &parts[row / width];
                     let candidates = self.candidates(&trace, &slopes, part, (row, count));

@@ -21,8 +21,10 @@ fn network() -> Graph {
 fn bounds(fixed: &[(u32, bool)], iterations: usize) -> f64 {
     let network = Network::new(&network()).unwrap();
     let set = InputSet::sides(vec![-1.0; 2], vec![1.0; 2]).unwrap();
-    let whole = Whole::new(&network, &set, &Options::default()).unwrap();
-    assert_eq!(whole.kinks(), 3);
+    // Steps that do not shrink fast: what is asked is where the multipliers end.
+    let options = Options { decay: 0.995, ..Options::default() };
+    let whole = Whole::new(&network, &set, &options).unwrap();
+    assert_eq!(whole.kinks.len(), 3);
     assert!(whole.is_linear_between_kinks());
     let specification = Specification::new(1, vec![1.0], vec![0.0]).unwrap();
     let fixed = fixed.iter().map(|&(kink, positive)| Fixed { kink, positive }).collect();
@@ -35,8 +37,8 @@ fn bounds(fixed: &[(u32, bool)], iterations: usize) -> f64 {
 fn with_all_kinks_fixed_the_multipliers_come_near_the_linear_programs_optimum() {
     for bits in 0..8_u32 {
         let fixed: Vec<(u32, bool)> = (0..3).map(|kink| (kink, bits >> kink & 1 == 1)).collect();
-        let bound = bounds(&fixed, 300);
-        assert!(bound > 0.18, "{fixed:?}: {bound}");
+        let bound = bounds(&fixed, 1500);
+        assert!(bound > 0.22, "{fixed:?}: {bound}");
         assert!(bound <= 0.25, "{fixed:?}: {bound} is above the least value");
     }
 }
@@ -65,7 +67,9 @@ fn the_bound_of_an_empty_part_rises_without_limit() {
     let output = builder.push("out", Op::Linear, vec![hidden, second]).unwrap();
     let network = Network::new(&builder.finish(output).unwrap()).unwrap();
     let set = InputSet::sides(vec![-1.0], vec![1.0]).unwrap();
-    let whole = Whole::new(&network, &set, &Options::default()).unwrap();
+    // Steps that do not shrink fast: what is asked is where the multipliers end.
+    let options = Options { decay: 0.995, ..Options::default() };
+    let whole = Whole::new(&network, &set, &options).unwrap();
     // x + 0.5 ≤ 0 and x − 0.5 ≥ 0.
     let fixed = [(0, false), (1, true)].map(|(kink, positive)| Fixed { kink, positive });
     let part = Part { fixed: fixed.to_vec(), starts: Vec::new() };
@@ -75,5 +79,5 @@ fn the_bound_of_an_empty_part_rises_without_limit() {
         whole.bound(&specification, std::slice::from_ref(&part), iterations).unwrap()[0][0].bound
     };
     assert!(bound(0) < -1.0);
-    assert!(bound(200) > 0.0, "{}", bound(200));
+    assert!(bound(1000) > 0.0, "{}", bound(1000));
 }

@@ -10,6 +10,8 @@
 mod choice;
 mod frontier;
 
+use std::time::Instant;
+
 use super::inputs::settles;
 use super::{Task, Verdict};
 use crate::bounds::beta_crown::{Bounded, Part, Whole};
@@ -26,6 +28,12 @@ const NEARBY: (usize, usize) = (8, 20);
 /// Rounds between two such searches.
 const EVERY: usize = 16;
 
+/// Share of the time that is left in which intervals before relaxations may be tightened.
+const SHARE: f64 = 0.3;
+
+/// How many times as long as CROWN one step of that takes.
+const STEP_COST: f64 = 2.5;
+
 /// The problem of one conjunction.
 struct Problem<'a> {
     region: &'a Region,
@@ -38,7 +46,11 @@ impl Task<'_> {
     /// Whether the region holds no counterexample, and the number of parts bounded.
     pub(super) fn branch_on_neurons(&self, region: &Region) -> bounds::Result<(Verdict, u64)> {
         let set = InputSet::sides(region.lower.clone(), region.upper.clone())?;
-        let first = Whole::new(self.network, &set, &self.options.bounds)?;
+        let network = self.network.by_kinks();
+        let begun = Instant::now();
+        let first = Whole::new(&network, &set, &self.options.bounds)?;
+        let first = first.until(self.begun.checked_add(self.limit));
+        let cost = begun.elapsed().as_secs_f64();
         let mut parts = 1;
         let mut open = Vec::new();
         for conjunction in &region.unsafe_outputs {
@@ -54,10 +66,12 @@ impl Task<'_> {
         if self.is_late() {
             return Ok((Verdict::Timeout, parts));
         }
-        let whole = if self.options.bounds.intermediate_iterations > 0 {
-            first.tightened()?
-        } else {
-            first
+        // A step goes back and forth where CROWN went back.
+        let left = self.limit.saturating_sub(self.begun.elapsed()).as_secs_f64();
+        let most = (SHARE * left / (STEP_COST * cost).max(1e-9)) as usize;
+        let whole = match self.options.bounds.intermediate_iterations.min(most) {
+            0 => first,
+            iterations => first.tightened(iterations)?,
         };
         let mut problems = Vec::new();
         for conjunction in open {
@@ -134,9 +148,12 @@ impl Task<'_> {
     }
 
     /// What is known of a part whose kinks are all fixed and which no bound settled.
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "to come")]
-    fn leaf(&self, _: &Problem<'_>, _: &Open) -> bounds::Result<Verdict> {
-        Ok(Verdict::Unknown)
+    fn leaf(&self, problem: &Problem<'_>, open: &Open) -> bounds::Result<Verdict> {
+        if !problem.whole.is_linear_between_kinks() {
+            return Ok(Verdict::Unknown);
+        }
+        let of = (problem.region, &problem.specification);
+        self.by_linear_programs(of, problem.whole, &open.part)
     }
 
     /// Tries the points where the bounds of a part are attained.
@@ -170,6 +187,6 @@ impl Task<'_> {
 }
 
 /// Whether one constraint of a conjunction cannot be met.
-fn is_settled(conjunction: &[LinearConstraint], rows: &[Bounded]) -> bool {
+pub(super) fn is_settled(conjunction: &[LinearConstraint], rows: &[Bounded]) -> bool {
     conjunction.iter().zip(rows).any(|(constraint, row)| settles(row.bound, constraint))
 }
