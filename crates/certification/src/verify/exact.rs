@@ -12,7 +12,7 @@ use microlp::{ComparisonOp, Error, OptimizationDirection, Problem, SolveOutcome,
 
 use super::{Task, Verdict};
 use crate::bounds::beta_crown::{Leaf, LinearFunction, Part, Start, Whole};
-use crate::bounds::{self, InputSet, Sum, Specification};
+use crate::bounds::{self, InputSet, Specification, Sum};
 use crate::vnnlib::Region;
 
 /// What an optimum of the solver has to be above 0 to be believed: each constraint is met to 1e-7, and
@@ -191,8 +191,10 @@ impl Task<'_> {
             let low = problem.add_var(region.lower[input], (0.0, f64::INFINITY));
             let high = problem.add_var(-region.upper[input], (0.0, f64::INFINITY));
             let mut terms = vec![(low, -1.0), (high, 1.0)];
-            let rows = shares.iter().zip(&leaf.rows).map(|(&it, row)| (it, row.coefficients[input]));
-            let signs = own.iter().zip(&leaf.signs).map(|(&it, one)| (it, -one.coefficients[input]));
+            let rows =
+                shares.iter().zip(&leaf.rows).map(|(&it, row)| (it, row.coefficients[input]));
+            let signs =
+                own.iter().zip(&leaf.signs).map(|(&it, one)| (it, -one.coefficients[input]));
             terms.extend(rows.chain(signs).filter(|(_, weight)| *weight != 0.0));
             problem.add_constraint(terms, ComparisonOp::Eq, 0.0);
         }
@@ -214,7 +216,8 @@ fn weighted(specification: &Specification, shares: &[f64]) -> Option<Specificati
     let outputs = specification.outputs();
     let (mut sum, mut offset) = (vec![0.0; outputs], 0.0);
     for (row, share) in shares.iter().enumerate() {
-        let share = if shares.len() == 1 { 1.0 } else { (share.max(0.0) * DIGITS).round() / DIGITS };
+        let share =
+            if shares.len() == 1 { 1.0 } else { (share.max(0.0) * DIGITS).round() / DIGITS };
         for (sum, value) in sum.iter_mut().zip(specification.row(row)) {
             *sum = exact(*sum, share, *value)?;
         }

@@ -6,12 +6,13 @@
 //! gradients), or along several inputs at once while there are few boxes.
 use std::collections::BinaryHeap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rayon::prelude::*;
 
 use super::search::{Tried, missed};
 use super::{Task, Verdict};
-use crate::bounds::{self, Chain, Intervals, InputSet, LowerLine, Method, Specification};
+use crate::bounds::{self, Chain, InputSet, Intervals, LowerLine, Method, Specification};
 use crate::vnnlib::{LinearConstraint, Region};
 
 /// Boxes that are bounded in a round, a thread.
@@ -74,6 +75,11 @@ impl Task<'_> {
         let mut open = BinaryHeap::new();
         let root = (region.lower.clone(), region.upper.clone(), None);
         open.extend(self.bound(&of, root)?);
+        if !open.is_empty()
+            && let Some(found) = self.searched(region, &region.unsafe_outputs)?
+        {
+            return Ok((found, boxes));
+        }
         let mut nearest = Nearest::default();
         let together = TOGETHER * rayon::current_num_threads().max(1);
         for round in 1.. {
@@ -198,7 +204,9 @@ impl Task<'_> {
         // The same points are not begun at twice.
         let starts: Vec<Vec<f64>> = nearest.0.drain(..starts).map(|(_, point)| point).collect();
         for conjunction in &region.unsafe_outputs {
-            if let Some(verdict) = self.descend(region, conjunction, starts.clone(), NEARBY.0)? {
+            if let Some(verdict) =
+                self.descend((region, conjunction), starts.clone(), NEARBY.0, Duration::MAX)?
+            {
                 return Ok(Some(verdict));
             }
         }

@@ -22,7 +22,7 @@ use duress_graph::Graph;
 use serde::{Deserialize, Serialize};
 
 use crate::bounds;
-use crate::vnnlib::{Property, Region};
+use crate::vnnlib::{Conjunction, Property, Region};
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,6 +151,12 @@ pub fn verify(
     Ok(Outcome { verdict, boxes, seconds: begun.elapsed().as_secs_f64() })
 }
 
+/// Starts and steps of the search that comes before all bounds.
+const QUICK: (usize, usize) = (16, 20);
+
+/// Shares of the time that the first search of each region and the long one may take.
+const SHARES: [f64; 2] = [0.05, 0.15];
+
 /// One property of one network.
 struct Task<'a> {
     network: &'a bounds::Network,
@@ -165,9 +171,11 @@ struct Task<'a> {
 
 impl Task<'_> {
     fn run(&self) -> bounds::Result<(Verdict, u64)> {
-        let effort = (self.options.starts, self.options.steps);
+        // Most counterexamples are found at once; a bound comes before a long search for another.
+        let Options { starts, steps, .. } = self.options;
+        let quick = (((*starts).min(QUICK.0), (*steps).min(QUICK.1)), SHARES[0]);
         for region in &self.property.regions {
-            if let Some(verdict) = self.search(region, effort)? {
+            if let Some(verdict) = self.search(region, &region.unsafe_outputs, quick)? {
                 return Ok((verdict, 0));
             }
         }
@@ -196,6 +204,21 @@ impl Task<'_> {
             Complete::Exact => self.by_programs(region),
             Complete::Auto | Complete::Neurons => self.branch_on_neurons(region),
         }
+    }
+
+    /// A long search for what a first bound left open.
+    fn searched<'b>(
+        &self,
+        region: &Region,
+        conjunctions: impl IntoIterator<Item = &'b Conjunction>,
+    ) -> bounds::Result<Option<Verdict>> {
+        let effort = (self.options.starts, self.options.steps);
+        self.search(region, conjunctions, (effort, SHARES[1]))
+    }
+
+    /// A share of the time.
+    fn share(&self, share: f64) -> Duration {
+        Duration::try_from_secs_f64(self.limit.as_secs_f64() * share).unwrap_or(Duration::MAX)
     }
 
     fn is_late(&self) -> bool {

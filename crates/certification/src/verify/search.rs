@@ -1,4 +1,6 @@
 //! A search for a counterexample: steps along the sign of the gradient from many starts.
+use std::time::Duration;
+
 use burn::prelude::*;
 use duress_core::{Seed, Use, host, pull_back};
 use rand::RngExt;
@@ -16,16 +18,20 @@ pub(super) enum Tried {
 }
 
 impl Task<'_> {
-    /// A counterexample of the region, if the search finds one that the plain pass confirms.
-    pub(super) fn search(
+    /// A counterexample of the region, if a search down to each of some conjunctions finds one that
+    /// the plain pass confirms in a share of the time.
+    pub(super) fn search<'b>(
         &self,
         region: &Region,
-        (starts, steps): (usize, usize),
+        conjunctions: impl IntoIterator<Item = &'b Conjunction>,
+        ((starts, steps), share): ((usize, usize), f64),
     ) -> bounds::Result<Option<Verdict>> {
-        for conjunction in &region.unsafe_outputs {
+        let until = self.begun.elapsed().saturating_add(self.share(share));
+        for conjunction in conjunctions {
             let points = draws(region, starts);
-            if let Some(found) = self.descend(region, conjunction, points, steps)? {
-                return Ok(Some(found));
+            let found = self.descend((region, conjunction), points, steps, until)?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)
@@ -69,20 +75,20 @@ impl Task<'_> {
     }
 
     /// A counterexample, if one is on the way down from one of the points along the constraint of the
-    /// conjunction that is missed most.
+    /// conjunction that is missed most, found before `until` after the beginning.
     pub(super) fn descend(
         &self,
-        region: &Region,
-        conjunction: &Conjunction,
+        (region, conjunction): (&Region, &Conjunction),
         mut points: Vec<Vec<f64>>,
         steps: usize,
+        until: Duration,
     ) -> bounds::Result<Option<Verdict>> {
         let (network, device) = self.device;
         for point in &mut points {
             *point = region.nearest_inside(std::mem::take(point));
         }
         for step in 0..=steps {
-            if self.is_late() {
+            if self.is_late() || self.begun.elapsed() >= until {
                 return Ok(None);
             }
             let (rows, outputs) = match self.answers(region, &points)? {

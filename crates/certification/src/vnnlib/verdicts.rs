@@ -48,7 +48,10 @@ impl KnownVerdicts {
             }
         }
         if known.holds.is_empty() {
-            return Err(fault(1, "no line has a verdict: expected network,property,…,unsat".into()));
+            return Err(fault(
+                1,
+                "no line has a verdict: expected network,property,…,unsat".into(),
+            ));
         }
         Ok(known)
     }

@@ -104,9 +104,7 @@ fn one(instance: &Instance, options: &Options, check: &Check<'_>) -> Answer {
     let seconds = options.timeout_seconds.min(instance.timeout.as_secs_f64());
     let own = Options { timeout_seconds: seconds, ..options.clone() };
     match check(&instance.network, &instance.property, &own) {
-        Ok(outcome) => {
-            Answer { word: outcome.verdict.word().into(), seconds: outcome.seconds }
-        }
+        Ok(outcome) => Answer { word: outcome.verdict.word().into(), seconds: outcome.seconds },
         Err(error) => {
             output::complain(&error);
             Answer { word: ERROR.into(), seconds: 0.0 }

@@ -41,7 +41,8 @@ pub(super) fn verify(arguments: &Verify) -> Result<()> {
             let check = |model: &Path, property: &Path, options: &Options| {
                 Ok(check(model, property, options, &device)?)
             };
-            let files = benchmark::Files { instances, out, reference: arguments.reference.as_deref() };
+            let files =
+                benchmark::Files { instances, out, reference: arguments.reference.as_deref() };
             benchmark::run(&files, &options, &check)
         }
         _ => {

@@ -119,8 +119,7 @@ mod tests {
     fn a_line_rises_by_one_at_each_time() {
         let (x, y) = (Axis::new((0.0, 4.0), (0.0, 4.0), 2), Axis::new((0.0, 2.0), (2.0, 0.0), 2));
         let line = steps(&[3.0, 1.0], 4.0, (&x, &y));
-        let expected =
-            [(0.0, 2.0), (1.0, 2.0), (1.0, 1.0), (3.0, 1.0), (3.0, 0.0), (4.0, 0.0)];
+        let expected = [(0.0, 2.0), (1.0, 2.0), (1.0, 1.0), (3.0, 1.0), (3.0, 0.0), (4.0, 0.0)];
         assert_eq!(line, expected);
     }
 

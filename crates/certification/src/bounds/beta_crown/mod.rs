@@ -60,11 +60,7 @@ impl<'a> Whole<'a> {
     ///
     /// # Errors
     /// As [`Network::lower_bounds`].
-    pub(crate) fn new(
-        network: &'a Network,
-        set: &'a InputSet,
-        options: &Options,
-    ) -> Result<Self> {
+    pub(crate) fn new(network: &'a Network, set: &'a InputSet, options: &Options) -> Result<Self> {
         options.check()?;
         let analysis = analysis::by_planes(network, set, options, Way::Planes)?;
         Ok(Self::of(analysis, options))
@@ -188,8 +184,7 @@ impl<'a> Whole<'a> {
         for step in 0..=iterations {
             let mut trace: Trace = vec![None; target + 1];
             let mut keep = |index: usize, coefficients| trace[index] = Some(coefficients);
-            let bounds =
-                trace_back(analysis, rows.clone(), Until::Input, Some(&slopes), &mut keep);
+            let bounds = trace_back(analysis, rows.clone(), Until::Input, Some(&slopes), &mut keep);
             for (row, (best, bound)) in best.iter_mut().zip(bounds).enumerate() {
                 if bound > best.0 || step == 0 {
                     let start = || parts[row / width].end(&self.kinks, &slopes, row);

@@ -21,15 +21,14 @@ fn network() -> Graph {
 fn bounds(fixed: &[(u32, bool)], iterations: usize) -> f64 {
     let network = Network::new(&network()).unwrap();
     let set = InputSet::sides(vec![-1.0; 2], vec![1.0; 2]).unwrap();
-    // Steps that do not shrink fast: what is asked is where the multipliers end.
-    let options = Options { decay: 0.995, ..Options::default() };
-    let whole = Whole::new(&network, &set, &options).unwrap();
+    let whole = Whole::new(&network, &set, &Options::default()).unwrap();
     assert_eq!(whole.kinks.len(), 3);
     assert!(whole.is_linear_between_kinks());
-    let specification = Specification::new(1, vec![1.0], vec![0.0]).unwrap();
+    // Below 0, so that nothing is settled before the optimiser ends.
+    let specification = Specification::new(1, vec![1.0], vec![-4.0]).unwrap();
     let fixed = fixed.iter().map(|&(kink, positive)| Fixed { kink, positive }).collect();
     let part = Part { fixed, starts: Vec::new() };
-    whole.bound(&specification, &[part], iterations).unwrap()[0][0].bound
+    whole.bound(&specification, &[part], iterations).unwrap()[0][0].bound + 4.0
 }
 
 /// On each of the parts, which all hold the origin, the network is linear and at least 0.25.
@@ -37,9 +36,9 @@ fn bounds(fixed: &[(u32, bool)], iterations: usize) -> f64 {
 fn with_all_kinks_fixed_the_multipliers_come_near_the_linear_programs_optimum() {
     for bits in 0..8_u32 {
         let fixed: Vec<(u32, bool)> = (0..3).map(|kink| (kink, bits >> kink & 1 == 1)).collect();
-        let bound = bounds(&fixed, 1500);
-        assert!(bound > 0.22, "{fixed:?}: {bound}");
-        assert!(bound <= 0.25, "{fixed:?}: {bound} is above the least value");
+        let bound = bounds(&fixed, 300);
+        assert!(bound > 0.249, "{fixed:?}: {bound}");
+        assert!(bound <= 0.25 + 1e-12, "{fixed:?}: {bound} is above the least value");
     }
 }
 

@@ -125,9 +125,9 @@ fn merge(layer: &mut Layer, map: &Map, bias: &[f64], outputs: usize) -> bool {
     if (0..outputs).any(|at| moved[at] != 0.0 && added(at) != 0.0) {
         return false;
     }
-    let rows = picked.iter().flat_map(|&place| {
-        layer.weights[place * layer.inputs..][..layer.inputs].iter().copied()
-    });
+    let rows = picked
+        .iter()
+        .flat_map(|&place| layer.weights[place * layer.inputs..][..layer.inputs].iter().copied());
     layer.weights = rows.collect();
     layer.bias = (0..outputs).map(|at| moved[at] + added(at)).collect();
     true
@@ -182,13 +182,17 @@ mod tests {
             assert_eq!(chain.layers.len(), 4);
             for width in [0.0, 0.1, 0.7, 3.0] {
                 let set = InputSet::sides(vec![-width; 3], vec![width; 3]).unwrap();
-                let rows = Specification::new(2, vec![1.0, -1.0, 0.0, 1.0], vec![0.25, 0.0]).unwrap();
+                let rows =
+                    Specification::new(2, vec![1.0, -1.0, 0.0, 1.0], vec![0.25, 0.0]).unwrap();
                 let options = Options::default();
                 let expected =
                     network.lower_lines(&set, &rows, (Method::Crown, None), &options).unwrap().0;
                 let (got, known) = chain.lower_lines(&set, &rows, None);
                 for (got, expected) in got.iter().zip(&expected) {
-                    assert!((got.bound - expected.bound).abs() < 1e-9, "{width}: {got:?} {expected:?}");
+                    assert!(
+                        (got.bound - expected.bound).abs() < 1e-9,
+                        "{width}: {got:?} {expected:?}"
+                    );
                     assert!(got.point == expected.point || width == 0.0);
                 }
                 // A part is bounded no looser with what is known of the whole.
@@ -206,8 +210,7 @@ mod tests {
     /// A value that the first row of a specification takes, so that no bound of it is above.
     fn chain_value(network: &Network, rows: &Specification, point: &[f64]) -> f64 {
         let set = InputSet::sides(point.to_vec(), point.to_vec()).unwrap();
-        let bounds =
-            network.lower_bounds(&set, rows, Method::Crown, &Options::default()).unwrap();
+        let bounds = network.lower_bounds(&set, rows, Method::Crown, &Options::default()).unwrap();
         bounds.into_iter().fold(f64::NEG_INFINITY, f64::max)
     }
 

@@ -119,7 +119,8 @@ impl Chain {
             let size = 2.0 * free * if free == 0.0 { 0.0 } else { most };
             let size = size + below.constant.abs() + above.constant.abs();
             // Flat planes, of intervals without an end, have a constant below: they bound nothing here.
-            let weight = if below.constant == 0.0 { self.gamma * size + TINY } else { f64::INFINITY };
+            let weight =
+                if below.constant == 0.0 { self.gamma * size + TINY } else { f64::INFINITY };
             known.kinks.push(([below.first, above.first, above.constant], weight));
             known.kinks_underflow += f64::MIN_POSITIVE * (most + 1.0);
         }

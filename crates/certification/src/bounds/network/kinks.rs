@@ -139,7 +139,12 @@ mod tests {
     }
 
     fn network(step: Step, size: usize) -> Network {
-        Network { steps: vec![Step::Input, step], sizes: vec![3, size], nodes: vec![0, 1], output: 1 }
+        Network {
+            steps: vec![Step::Input, step],
+            sizes: vec![3, size],
+            nodes: vec![0, 1],
+            output: 1,
+        }
     }
 
     #[test]
@@ -160,7 +165,10 @@ mod tests {
             assert!(after.steps.iter().all(kinks));
             for point in &cases {
                 for (old, new) in value(&before, point).into_iter().zip(value(&after, point)) {
-                    assert!(new.0 <= old.1 && old.0 <= new.1 && new.1 - new.0 < 1e-9, "{old:?} {new:?}");
+                    assert!(
+                        new.0 <= old.1 && old.0 <= new.1 && new.1 - new.0 < 1e-9,
+                        "{old:?} {new:?}"
+                    );
                 }
             }
         }

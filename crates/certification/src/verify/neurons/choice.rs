@@ -1,9 +1,9 @@
 //! Where parts are cut.
 use super::super::Task;
-use super::frontier::Open;
 use super::Problem;
-use crate::bounds::beta_crown::{Fixed, Part};
+use super::frontier::Open;
 use crate::bounds;
+use crate::bounds::beta_crown::{Fixed, Part};
 
 /// Most kinks that a part is cut at in one round.
 const MOST_CUTS: u32 = 5;
@@ -30,9 +30,8 @@ impl Task<'_> {
         let mut halves: Vec<Part> = Vec::new();
         for open in &taken {
             for &kink in &open.candidates {
-                halves.extend(
-                    [false, true].map(|positive| open.part.with(Fixed { kink, positive })),
-                );
+                halves
+                    .extend([false, true].map(|positive| open.part.with(Fixed { kink, positive })));
             }
         }
         // Bounded once, without a step of the optimiser.
@@ -51,9 +50,9 @@ impl Task<'_> {
                     // What is settled cannot become better.
                     best.min(0.0)
                 };
-                let pair = tried.next().map_or((open.bound, open.bound), |pair| {
-                    (best(&pair[0]), best(&pair[1]))
-                });
+                let pair = tried
+                    .next()
+                    .map_or((open.bound, open.bound), |pair| (best(&pair[0]), best(&pair[1])));
                 let score = pair.0.min(pair.1) + BETTER_HALF * pair.0.max(pair.1);
                 scores.push((score, kink));
             }
@@ -62,10 +61,12 @@ impl Task<'_> {
             let chosen = &scores[..cuts.min(scores.len())];
             for bits in 0..1_usize << chosen.len() {
                 let mut part = open.part.clone();
-                part.fixed.extend(chosen.iter().enumerate().map(|(place, &(_, kink))| Fixed {
-                    kink,
-                    positive: bits >> place & 1 == 1,
-                }));
+                part.fixed.extend(
+                    chosen.iter().enumerate().map(|(place, &(_, kink))| Fixed {
+                        kink,
+                        positive: bits >> place & 1 == 1,
+                    }),
+                );
                 children.push((part, open.bound));
             }
         }

@@ -10,7 +10,7 @@
 mod choice;
 mod frontier;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::inputs::settles;
 use super::{Task, Verdict};
@@ -62,6 +62,9 @@ impl Task<'_> {
         }
         if open.is_empty() {
             return Ok((Verdict::Holds, parts));
+        }
+        if let Some(found) = self.searched(region, open.iter().copied())? {
+            return Ok((found, parts));
         }
         if self.is_late() {
             return Ok((Verdict::Timeout, parts));
@@ -157,11 +160,7 @@ impl Task<'_> {
     }
 
     /// Tries the points where the bounds of a part are attained.
-    fn attained(
-        &self,
-        problem: &Problem<'_>,
-        rows: &[Bounded],
-    ) -> bounds::Result<Option<Verdict>> {
+    fn attained(&self, problem: &Problem<'_>, rows: &[Bounded]) -> bounds::Result<Option<Verdict>> {
         let points: Vec<Vec<f64>> = rows.iter().map(|row| row.point.clone()).collect();
         self.tried(problem.region, points)
     }
@@ -180,7 +179,8 @@ impl Task<'_> {
             return Ok(None);
         }
         if self.options.steps > 0 && (round.is_power_of_two() || round.is_multiple_of(EVERY)) {
-            return self.descend(problem.region, problem.conjunction, points, NEARBY.1);
+            let of = (problem.region, problem.conjunction);
+            return self.descend(of, points, NEARBY.1, Duration::MAX);
         }
         self.tried(problem.region, points)
     }
