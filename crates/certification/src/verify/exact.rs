@@ -60,9 +60,12 @@ impl Task<'_> {
             let variables: Vec<Variable> = encoding
                 .variables
                 .iter()
-                .map(|limits| match limits.binary {
-                    true => problem.add_binary_var(0.0),
-                    false => problem.add_var(0.0, (limits.low, limits.high)),
+                .map(|limits| {
+                    if limits.binary {
+                        problem.add_binary_var(0.0)
+                    } else {
+                        problem.add_var(0.0, (limits.low, limits.high))
+                    }
                 })
                 .collect();
             let terms = |sum: &Sum| -> Vec<(Variable, f64)> {

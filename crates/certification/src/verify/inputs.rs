@@ -136,12 +136,11 @@ impl Task<'_> {
     ) -> bounds::Result<Option<Open>> {
         let set = InputSet::sides(lower.clone(), upper.clone())?;
         let known = known.as_ref().map(|known| known.as_slice());
-        let (lines, known) = match chain {
-            Some(chain) => chain.lower_lines(&set, specification, known),
-            None => {
-                let way = (self.options.method, known);
-                self.network.lower_lines(&set, specification, way, &self.options.bounds)?
-            }
+        let (lines, known) = if let Some(chain) = chain {
+            chain.lower_lines(&set, specification, known)
+        } else {
+            let way = (self.options.method, known);
+            self.network.lower_lines(&set, specification, way, &self.options.bounds)?
         };
         let (mut least, mut rest) = (f64::INFINITY, lines.as_slice());
         let (mut gains, mut points) = (vec![0.0; lower.len()], Vec::new());

@@ -204,7 +204,7 @@ impl<'a> Whole<'a> {
                 return all.chunks(width).map(<[Bounded]>::to_vec).collect();
             }
             if step == 0 {
-                let sizes = self.sizes(&trace, count);
+                let sizes = Self::sizes(&trace, count);
                 slopes.scale_multipliers(|kink, row| sizes[self.kinks[kink].step][row]);
             }
             let gradient = gradient(analysis, count, &slopes, &trace);
@@ -224,7 +224,7 @@ impl<'a> Whole<'a> {
     }
 
     /// For each step with kinks, the mean magnitude of each row's coefficients.
-    fn sizes(&self, trace: &Trace, count: usize) -> Vec<Vec<f64>> {
+    fn sizes(trace: &Trace, count: usize) -> Vec<Vec<f64>> {
         let mean = |coefficients: &Option<Vec<f64>>| {
             let Some(coefficients) = coefficients else { return vec![0.0; count] };
             let (mut sums, mut used) = (vec![0.0; count], vec![0.0_f64; count]);

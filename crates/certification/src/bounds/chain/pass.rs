@@ -147,7 +147,7 @@ impl Chain {
                 rows.errors.push(own.weights[place] + own.underflow + f64::MIN_POSITIVE);
             }
         }
-        let rows = self.through_kinks(&known[index - 1], rows);
+        let rows = Self::through_kinks(&known[index - 1], rows);
         let rows = self.back(known, index - 1, rows);
         (0..count).map(|row| self.least(set, &rows, row)).collect()
     }
@@ -155,15 +155,15 @@ impl Chain {
     /// Rows of the results of map `index` as rows of the input.
     fn back(&self, known: &[Known], index: usize, mut rows: Rows) -> Rows {
         for index in (0..=index).rev() {
-            rows = self.through_map(&self.layers[index], &known[index], rows);
+            rows = Self::through_map(&self.layers[index], &known[index], rows);
             if index > 0 {
-                rows = self.through_kinks(&known[index - 1], rows);
+                rows = Self::through_kinks(&known[index - 1], rows);
             }
         }
         rows
     }
 
-    fn through_map(&self, layer: &Layer, known: &Known, rows: Rows) -> Rows {
+    fn through_map(layer: &Layer, known: &Known, rows: Rows) -> Rows {
         let Rows { width, coefficients, mut constants, mut errors } = rows;
         let inputs = layer.inputs;
         let mut next = vec![0.0; inputs * constants.len()];
@@ -196,8 +196,7 @@ impl Chain {
         Rows { width: inputs, coefficients: next, constants, errors }
     }
 
-    #[expect(clippy::unused_self, reason = "a step of the way back like the others")]
-    fn through_kinks(&self, known: &Known, mut rows: Rows) -> Rows {
+    fn through_kinks(known: &Known, mut rows: Rows) -> Rows {
         let width = rows.width;
         for (row, own) in rows.coefficients.chunks_exact_mut(width.max(1)).enumerate() {
             let (mut sum, mut error) = (0.0, known.kinks_underflow + f64::MIN_POSITIVE);

@@ -16,7 +16,9 @@ impl Network {
             let place = match step.clone() {
                 Step::Input => written.push(Step::Input, size),
                 Step::Affine { mut parts, bias } => {
-                    parts.iter_mut().for_each(|(source, _)| *source = places[*source]);
+                    for (source, _) in &mut parts {
+                        *source = places[*source];
+                    }
                     written.push(Step::Affine { parts, bias }, size)
                 }
                 Step::Curve { source, function: Function::Clip { low, high } }

@@ -148,9 +148,9 @@ impl Product {
         }
         for (line, results) in from.chunks_exact((columns * count).max(1)).enumerate() {
             let (matrix, at) = (line / rows, line % rows);
-            let (x, w) = (pairs[matrix].0 as usize, pairs[matrix].1 as usize);
-            let to = &mut to[(x * rows + at) * inner * count..][..inner * count];
-            let weights = &weight[w * columns * inner..][..columns * inner];
+            let (operand, own) = (pairs[matrix].0 as usize, pairs[matrix].1 as usize);
+            let to = &mut to[(operand * rows + at) * inner * count..][..inner * count];
+            let weights = &weight[own * columns * inner..][..columns * inner];
             let used = |column: &usize| {
                 results[column * count..][..count].iter().any(|&coefficient| coefficient != 0.0)
             };
@@ -159,13 +159,14 @@ impl Product {
                 (&weights[column * inner..][..*inner], &results[column * count..][..count])
             };
             let (fours, rest) = used.as_chunks::<4>();
-            for &[a, b, c, d] in fours {
-                let ((u, a), (v, b), (w, c), (x, d)) = (of(a), of(b), of(c), of(d));
+            for four in fours {
+                let [(w0, r0), (w1, r1), (w2, r2), (w3, r3)] = four.map(of);
                 for (k, to) in to.chunks_exact_mut(count).enumerate() {
-                    let (u, v, w, x) = (u[k], v[k], w[k], x[k]);
-                    let lines = a.iter().zip(b).zip(c.iter().zip(d));
-                    for (to, ((a, b), (c, d))) in to.iter_mut().zip(lines) {
-                        *to += u * a + v * b + (w * c + x * d);
+                    let weights = [w0[k], w1[k], w2[k], w3[k]];
+                    let lines = r0.iter().zip(r1).zip(r2.iter().zip(r3));
+                    for (to, ((r0, r1), (r2, r3))) in to.iter_mut().zip(lines) {
+                        *to +=
+                            weights[0] * r0 + weights[1] * r1 + (weights[2] * r2 + weights[3] * r3);
                     }
                 }
             }

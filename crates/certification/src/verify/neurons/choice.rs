@@ -1,5 +1,4 @@
 //! Where parts are cut.
-use super::super::Task;
 use super::Problem;
 use super::frontier::Open;
 use crate::bounds;
@@ -14,12 +13,11 @@ type Child = (Part, f64);
 /// What the better half of a cut counts beside the worse one.
 const BETTER_HALF: f64 = 0.1;
 
-impl Task<'_> {
+impl Problem<'_> {
     /// The parts that `taken` are cut into, about `together` of them, and those that have no kink
     /// left to cut at.
     pub(super) fn choose(
         &self,
-        problem: &Problem<'_>,
         taken: Vec<Open>,
         together: usize,
     ) -> bounds::Result<(Vec<Child>, Vec<Open>)> {
@@ -35,10 +33,10 @@ impl Task<'_> {
             }
         }
         // Bounded once, without a step of the optimiser.
-        let bounded = if problem.specification.is_empty() {
+        let bounded = if self.specification.is_empty() {
             Vec::new()
         } else {
-            problem.whole.bound(&problem.specification, &halves, 0)?
+            self.whole.bound(&self.specification, &halves, 0)?
         };
         let mut tried = bounded.chunks_exact(2);
         let mut children = Vec::new();

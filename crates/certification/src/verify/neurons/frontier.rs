@@ -24,7 +24,7 @@ impl Open {
 
     /// Values held, in f64, but for a few.
     fn size(&self) -> usize {
-        let start = |start: &Start| (start.slopes.len() + start.multipliers.len()) / 2;
+        let start = |start: &Start| start.slopes.len() / 2 + start.multipliers.len();
         self.part.fixed.len() + 16 + self.part.starts.iter().map(start).sum::<usize>()
     }
 }

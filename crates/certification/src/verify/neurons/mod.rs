@@ -119,7 +119,7 @@ impl Task<'_> {
             if self.is_late() {
                 return Ok((Verdict::Timeout, parts));
             }
-            let (cut, leaves) = self.choose(problem, taken, together)?;
+            let (cut, leaves) = problem.choose(taken, together)?;
             for leaf in leaves {
                 match self.leaf(problem, &leaf)? {
                     Verdict::Holds => {}
