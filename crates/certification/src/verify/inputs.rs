@@ -20,7 +20,7 @@ const TOGETHER: usize = 64;
 
 /// Steps of the searches on the way, how many of the best points so far each begins at, and after how
 /// many rounds.
-const NEARBY: (usize, usize, usize) = (30, 16, 4);
+const NEARBY: (usize, usize, usize) = (30, 16, 32);
 
 /// A box that is not settled, the least settled first.
 struct Open {
@@ -144,6 +144,8 @@ impl Task<'_> {
         };
         let (mut least, mut rest) = (f64::INFINITY, lines.as_slice());
         let (mut gains, mut points) = (vec![0.0; lower.len()], Vec::new());
+        // What is left of the box where only one conjunction is open; nothing may be.
+        let (mut open, mut clipped) = (0, None);
         for conjunction in &region.unsafe_outputs {
             let (own, others) = rest.split_at(conjunction.len());
             rest = others;
@@ -152,8 +154,15 @@ impl Task<'_> {
             if pairs.any(|(line, constraint)| settles(line.bound, constraint)) {
                 continue;
             }
-            let best = own.iter().max_by(|a, b| a.bound.total_cmp(&b.bound));
-            let Some(LowerLine { bound, coefficients, point }) = best else {
+            let sum = LowerLine::below_largest(own, &set);
+            if sum.as_ref().is_some_and(|sum| sum.bound > 0.0) {
+                continue;
+            }
+            open += 1;
+            if open == 1 {
+                clipped = clip(own.iter().chain(&sum), &lower, &upper);
+            }
+            let Some(LowerLine { bound, coefficients, point }) = &sum else {
                 least = f64::NEG_INFINITY;
                 continue;
             };
@@ -166,9 +175,11 @@ impl Task<'_> {
             }
             points.push(point.clone());
         }
-        if least == f64::INFINITY {
-            return Ok(None);
-        }
+        let (lower, upper) = match (open, clipped) {
+            (0, _) | (1, None) => return Ok(None),
+            (1, Some(sides)) => sides,
+            _ => (lower, upper),
+        };
         let center = lower.iter().zip(&upper).map(|(low, high)| middle(*low, *high));
         points.push(center.collect());
         Ok(Some(Open { lower, upper, lack: -least, gains, known: Arc::new(known), points }))
@@ -196,7 +207,7 @@ impl Task<'_> {
         nearest.0.sort_by(|a, b| a.0.total_cmp(&b.0));
         nearest.0.dedup_by(|a, b| a.1 == b.1);
         nearest.0.truncate(8 * NEARBY.1);
-        if self.options.steps == 0 || !(round.is_multiple_of(NEARBY.2) || round == 1) {
+        if self.options.steps == 0 || !(round.is_multiple_of(NEARBY.2) || round.is_power_of_two()) {
             return Ok(None);
         }
         let starts = nearest.0.len().min(NEARBY.1);
@@ -212,6 +223,32 @@ impl Task<'_> {
         Ok(None)
     }
 }
+
+/// What is left of a box if each line is at most 0 on it, `None` if nothing is.
+///
+/// A line is `bound + Σ |a| d`, where `d` is how far an input is from the line's corner: no input is
+/// further than `−bound / |a|`.
+fn clip<'a>(
+    lines: impl Iterator<Item = &'a LowerLine>,
+    lower: &[f64],
+    upper: &[f64],
+) -> Option<Sides> {
+    let (mut low, mut high) = (lower.to_vec(), upper.to_vec());
+    for line in lines.filter(|line| line.bound.is_finite()) {
+        for (at, &a) in line.coefficients.iter().enumerate().filter(|(_, a)| **a != 0.0) {
+            let room = (-line.bound / a.abs()).next_up();
+            if a > 0.0 {
+                high[at] = high[at].min((lower[at] + room).next_up());
+            } else {
+                low[at] = low[at].max((upper[at] - room).next_down());
+            }
+        }
+    }
+    low.iter().zip(&high).all(|(low, high)| low <= high).then_some((low, high))
+}
+
+/// Lower and upper sides.
+type Sides = (Vec<f64>, Vec<f64>);
 
 /// A box cut in the middle of the inputs that gain most; `None` if no f64 lies between its sides.
 fn cut(parent: &Open, cuts: usize) -> Option<Vec<Child>> {
@@ -239,7 +276,7 @@ fn cut(parent: &Open, cuts: usize) -> Option<Vec<Child>> {
     Some(finish(parts, parent))
 }
 
-fn finish(parts: Vec<(Vec<f64>, Vec<f64>)>, parent: &Open) -> Vec<Child> {
+fn finish(parts: Vec<Sides>, parent: &Open) -> Vec<Child> {
     let known = |(lower, upper)| (lower, upper, Some(Arc::clone(&parent.known)));
     parts.into_iter().map(known).collect()
 }
@@ -251,4 +288,25 @@ fn middle(low: f64, high: f64) -> f64 {
 /// Whether a lower bound says that a constraint cannot be met. NaN says nothing.
 pub(super) fn settles(bound: f64, constraint: &LinearConstraint) -> bool {
     bound > 0.0 || (constraint.strict && bound >= 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `x − 2 y ≤ 0` holds nowhere on `[3, 5] × [0, 1]`, and on `[1, 5] × [0, 1]` where x ≤ 2 and
+    /// y ≥ 1/2.
+    #[test]
+    fn a_box_is_clipped_to_where_a_line_is_not_above_zero() {
+        let line = |low: f64| LowerLine {
+            bound: low - 2.0,
+            coefficients: vec![1.0, -2.0],
+            point: vec![low, 1.0],
+        };
+        assert_eq!(clip([line(3.0)].iter(), &[3.0, 0.0], &[5.0, 1.0]), None);
+        let (low, high) = clip([line(1.0)].iter(), &[1.0, 0.0], &[5.0, 1.0]).unwrap();
+        let near = |a: f64, b: f64| (a - b).abs() < 1e-12;
+        assert!(low[0] == 1.0 && high[1] == 1.0 && near(high[0], 2.0) && near(low[1], 0.5));
+        assert!(high[0] >= 2.0 && low[1] <= 0.5);
+    }
 }

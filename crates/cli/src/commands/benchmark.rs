@@ -54,8 +54,8 @@ pub(super) fn run(files: &Files<'_>, options: &Options, check: &Check<'_>) -> Re
     let (mut failed, mut wrong) = (0, 0);
     for instance in &instances {
         let key = format!("{},{},", instance.network.display(), instance.property.display());
-        let known = done.lines().filter_map(|line| line.strip_prefix(&key)?.split_once(','));
-        let result = match known.last().filter(|(word, _)| *word != ERROR) {
+        let mut known = done.lines().filter_map(|line| line.strip_prefix(&key)?.split_once(','));
+        let result = match known.next_back().filter(|(word, _)| *word != ERROR) {
             Some((word, seconds)) => {
                 Answer { word: word.into(), seconds: seconds.parse().unwrap_or(0.0) }
             }
