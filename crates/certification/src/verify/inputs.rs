@@ -22,6 +22,9 @@ const TOGETHER: usize = 64;
 /// many rounds.
 const NEARBY: (usize, usize, usize) = (30, 16, 32);
 
+/// What a coefficient counts for at least where a cut is chosen, as a share of the largest.
+const LEAST: f64 = 0.5;
+
 /// A box that is not settled, the least settled first.
 struct Open {
     lower: Vec<f64>,
@@ -168,9 +171,11 @@ impl Task<'_> {
             };
             least = least.min(*bound);
             let widths = lower.iter().zip(&upper).map(|(low, high)| high - low);
+            // A coefficient near 0 may be one of a relaxation, not of the network.
+            let largest = coefficients.iter().fold(0.0_f64, |most, a| most.max(a.abs()));
             for ((gain, a), width) in gains.iter_mut().zip(coefficients).zip(widths) {
+                let own = width * a.abs().max(LEAST * largest);
                 // A width that changes nothing yet may do so in a half.
-                let own = width * a.abs();
                 *gain += if own.is_finite() { own } else { f64::MAX / 1e9 } + 1e-9 * width;
             }
             points.push(point.clone());
