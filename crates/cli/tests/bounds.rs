@@ -70,6 +70,8 @@ fn what_is_asked_wrongly_of_bounds_is_named() {
         ("verify --model net.onnx --property test.npz", "test.npz"),
         ("verify --instances none.csv", "--out"),
         ("verify --instances none.csv --out r.csv", "none.csv"),
+        ("verify --model net.onnx --property none.vnnlib --complete magic", "magic"),
+        ("verify --instances test.npz --out r.svg", "test.npz"),
         ("verify", "--model and --property"),
     ] {
         let before = world.listing();
@@ -112,11 +114,47 @@ fn a_property_is_proved_or_refuted_alone_and_in_a_list_that_goes_on() {
     world.file("list.csv", "net.onnx,holds.vnnlib,20\nnet.onnx,violated.vnnlib,20\n");
     let said = world.duress("verify --instances list.csv --out results.csv").succeeded();
     assert!(said.stdout.ends_with("summary  sat 1, unsat 1\n"), "{}", said.stdout);
+    assert!(world.read("results.svg").contains("instances solved against seconds"));
+    assert!(world.path("results.png").is_file());
     let results = world.read("results.csv");
     assert_eq!(results.lines().count(), 2);
     let again = world.duress("verify --instances list.csv --out results.csv").succeeded();
-    assert_eq!(
-        (again.stdout.as_str(), world.read("results.csv")),
-        ("summary  sat 1, unsat 1\n", results)
-    );
+    let lines: Vec<&str> = again.stdout.lines().collect();
+    assert!(lines.len() == 3 && lines[2] == "summary  sat 1, unsat 1", "{lines:?}");
+    assert_eq!(world.read("results.csv"), results);
+    // The same by cutting neurons, into a list of its own.
+    let words = "verify --instances list.csv --out by-neurons.csv --complete neurons";
+    let said = world.duress(words).succeeded();
+    assert!(said.stdout.ends_with("summary  sat 1, unsat 1\n"), "{}", said.stdout);
+    // A list of results is a reference.
+    let words = "verify --instances list.csv --out results.csv --reference by-neurons.csv";
+    let said = world.duress(words).succeeded();
+    assert!(said.stdout.ends_with("summary  sat 1, unsat 1, wrong 0\n"), "{}", said.stdout);
+    world.file("reference.csv", "a,b,c\nnet.onnx,holds.vnnlib,sat\n");
+    let words = "verify --instances list.csv --out results.csv --reference reference.csv";
+    let said = world.duress(words);
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    assert!(said.stdout.ends_with("summary  sat 1, unsat 1, wrong 1\n"), "{}", said.stdout);
+    assert!(said.stderr.contains("1 verdicts contradict the reference"), "{}", said.stderr);
+}
+
+#[test]
+fn an_instance_that_cannot_be_read_is_named_the_others_are_checked_and_it_is_tried_again() {
+    let world = world();
+    let violated = property(&world, "(assert (<= Y_0 Y_1))");
+    world.file("violated.vnnlib", &violated);
+    world.file("broken.onnx", "no network");
+    let list = "none.onnx,violated.vnnlib,20\nbroken.onnx,violated.vnnlib,20\n\
+                net.onnx,none.vnnlib,20\nnet.onnx,violated.vnnlib,20\n";
+    world.file("list.csv", list);
+    let words = "verify --instances list.csv --out results.csv";
+    let said = world.duress(words);
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    for fragment in ["none.onnx", "broken.onnx", "none.vnnlib", "3 of 4 instances"] {
+        assert!(said.stderr.contains(fragment), "{fragment}: {}", said.stderr);
+    }
+    assert!(said.stdout.ends_with("summary  error 3, sat 1\n"), "{}", said.stdout);
+    world.file("none.vnnlib", &violated);
+    let said = world.duress(words);
+    assert!(said.stdout.ends_with("summary  error 2, sat 2\n"), "{}", said.stdout);
 }

@@ -79,15 +79,21 @@ pub(super) enum Way<'a> {
     Planes,
     /// With optimised slopes, and never looser than what is known already.
     Optimised(&'a Analysis<'a>),
+    /// With the slopes of the planes, and never looser than these intervals of all steps, of a set
+    /// that holds this one.
+    Within(&'a [Intervals]),
 }
 
 impl Way<'_> {
     fn intersect(self, analysis: &mut Analysis<'_>, index: usize) {
-        if let Way::Optimised(before) = self {
-            for at in 0..before.known[index].len() {
-                let (low, high) = before.known[index].at(at);
-                analysis.known[index].tighten(at, low, high);
-            }
+        let before = match self {
+            Way::Planes => return,
+            Way::Optimised(before) => &before.known[index],
+            Way::Within(known) => &known[index],
+        };
+        for at in 0..before.len() {
+            let (low, high) = before.at(at);
+            analysis.known[index].tighten(at, low, high);
         }
     }
 }

@@ -11,13 +11,18 @@
 //! with numbers that the intervals gave already. `error` adds these up. It makes no assumption on
 //! the order of sums, and no coefficient is ever widened.
 //!
+//! A kink that is fixed on one side (see `alpha_crown::splits`) adds `−s β` to a coefficient: one more
+//! term of the sum above, so one more product `γ β M` of the error, and nothing else, since `β ≥ 0` is
+//! exact as it stands. The interval of the kink's operand is that of the whole set, which holds on
+//! each part of it.
+//!
 //! Memory: rows come in chunks; a chunk of S rows holds S numbers for each value of a step that is
 //! needed still. Coefficients of a chunk that are all zero cost nothing, which is what makes
 //! neighbouring neurons of a convolution cheap.
 use super::alpha_crown::{Bend, Slopes};
 use super::input::InputSet;
 use super::interval::Intervals;
-use super::network::{Network, Step};
+use super::network::{Map, Network, Step};
 use super::relaxation::Planes;
 use super::rounding::{down, gamma};
 
@@ -130,6 +135,11 @@ impl Pass {
         for (source, map) in parts {
             let size = analysis.network.sizes[*source];
             let buffer = self.buffers[*source].get_or_insert_with(|| vec![0.0; size * count]);
+            if let Map::Product(product) = map
+                && product.scatter(own, buffer, count)
+            {
+                continue;
+            }
             for (at, result) in own.chunks_exact(count).enumerate() {
                 if result.iter().all(|&coefficient| coefficient == 0.0) {
                     continue;
@@ -161,19 +171,40 @@ impl Pass {
         for (at, (result, planes)) in
             own.chunks_exact(count).zip(&analysis.planes[index]).enumerate()
         {
-            if result.iter().all(|&coefficient| coefficient == 0.0) {
+            let bend = slopes.map_or(Bend::Fixed, |slopes| slopes.at(index, at));
+            // The multiplier of a kink that is fixed counts for a row that does not need its value.
+            let split = matches!(bend, Bend::Split { .. });
+            if !split && result.iter().all(|&coefficient| coefficient == 0.0) {
                 continue;
             }
             let Planes { lower, upper } = planes;
             let place = |index: u32| index as usize * count;
             let first = &mut buffers[0];
-            match slopes.map_or(Bend::Fixed, |slopes| slopes.at(index, at)) {
+            match bend {
                 // A kink has no constant below, and its slopes are within what `account` knows.
                 Bend::Kink { slopes, .. } => {
                     add_split(&mut self.constants, result, (0.0, upper.constant));
                     let to = &mut first[place(lower.index)..][..count];
                     for ((to, &a), &slope) in to.iter_mut().zip(result).zip(slopes) {
                         *to += if a > 0.0 { a * slope } else { a * upper.first };
+                    }
+                }
+                Bend::Split { slopes, split, .. } => {
+                    let to = &mut first[place(lower.index)..][..count];
+                    let most = gamma * analysis.known[sources[0]].magnitude(at);
+                    for row in 0..count {
+                        let (a, (slope, constant)) = (result[row], split.above[row]);
+                        let multiplier = split.multipliers[row];
+                        if a > 0.0 {
+                            to[row] += a * slopes[row];
+                        } else if a != 0.0 {
+                            to[row] += a * slope;
+                            self.constants[row] += a * constant;
+                        }
+                        if multiplier != 0.0 {
+                            to[row] -= split.signs[row] * multiplier;
+                            self.errors[row] += multiplier * most + f64::MIN_POSITIVE;
+                        }
                     }
                 }
                 Bend::Curve { lines, .. } => {
@@ -237,8 +268,24 @@ impl Pass {
     }
 }
 
+/// `to += Σ weight · from[place]`, where `from` is `[values, rows]`: four terms at a time.
+pub(super) fn gather(to: &mut [f64], from: &[f64], terms: &[(usize, f64)]) {
+    let rows = to.len();
+    let line = |place: usize| &from[place * rows..][..rows];
+    let (fours, rest) = terms.as_chunks::<4>();
+    for &[(a, u), (b, v), (c, w), (d, x)] in fours {
+        let lines = line(a).iter().zip(line(b)).zip(line(c).iter().zip(line(d)));
+        for (to, ((a, b), (c, d))) in to.iter_mut().zip(lines) {
+            *to += u * a + v * b + (w * c + x * d);
+        }
+    }
+    for &(place, weight) in rest {
+        add_scaled(to, line(place), weight);
+    }
+}
+
 /// `to += weight · from`.
-fn add_scaled(to: &mut [f64], from: &[f64], weight: f64) {
+pub(super) fn add_scaled(to: &mut [f64], from: &[f64], weight: f64) {
     for (to, from) in to.iter_mut().zip(from) {
         *to += weight * from;
     }

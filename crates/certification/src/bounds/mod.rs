@@ -39,11 +39,15 @@ mod affine;
 mod alpha_crown;
 mod analysis;
 mod backward;
+pub(crate) mod beta_crown;
+mod chain;
 mod crown;
+mod encoding;
 mod error;
 mod forward;
 mod input;
 mod interval;
+mod lines;
 mod network;
 mod relaxation;
 mod rounding;
@@ -54,9 +58,12 @@ use serde::{Deserialize, Serialize};
 
 use analysis::Way;
 use backward::{Analysis, Until};
+pub(crate) use chain::Chain;
+pub(crate) use encoding::Sum;
 pub use error::{Error, Result};
 pub use input::InputSet;
 pub use interval::Intervals;
+pub(crate) use lines::LowerLine;
 pub use network::Network;
 pub use specification::Specification;
 

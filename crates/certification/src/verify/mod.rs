@@ -1,15 +1,18 @@
 //! Whether a property of a network holds: by a search for a counterexample, then by branch and bound
-//! over the input.
+//! over the input
 //!
-//! A box is bounded; where the bound does not settle it, it is cut in two along one input and both
-//! halves are bounded (Wang et al., *Formal Security Analysis of Neural Networks using
-//! Symbolic Intervals*, USENIX Security 2018, section 5; here with CROWN). With few inputs this ends
-//! with an answer. With many it does not, so a property over more than [`Options::most_inputs`]
-//! inputs is searched and bounded once and is [`Verdict::Unknown`] if that does not settle it.
+//! or over the neurons.
+//!
+//! A box of inputs is bounded; where the bound does not settle it, it is cut. With few inputs it is
+//! cut along an input ([`Complete::Inputs`]), with many at a neuron with a kink, such as a `ReLU`,
+//! which is fixed on either side ([`Complete::Neurons`]). Both end with an answer, given time; a network
+//! with other curves than kinks may be left [`Verdict::Unknown`] by the second.
 //!
 //! [`Verdict::Holds`] is proved for real arithmetic (see [`crate::bounds`]); a counterexample is
 //! checked with the plain pass that is handed in, so it is one of the network as it runs.
-mod branch;
+mod exact;
+mod inputs;
+mod neurons;
 mod search;
 
 use std::time::{Duration, Instant};
@@ -19,7 +22,7 @@ use duress_graph::Graph;
 use serde::{Deserialize, Serialize};
 
 use crate::bounds;
-use crate::vnnlib::Property;
+use crate::vnnlib::{Conjunction, Property, Region};
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,16 +55,38 @@ impl Verdict {
     }
 }
 
+/// What is cut where a bound settles nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Complete {
+    /// Inputs, if there are at most [`Options::most_inputs`], else neurons.
+    #[default]
+    Auto,
+    /// Boxes of inputs.
+    Inputs,
+    /// Kinks, fixed on either side.
+    Neurons,
+    /// Nothing here: a mixed-integer program is solved, for networks of some tens of neurons. Its
+    /// verdicts hold within the tolerance of the solver, unlike all others.
+    Exact,
+}
+
 /// What a verification may cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// Seconds.
     pub timeout_seconds: f64,
+    /// What is cut.
+    pub complete: Complete,
     /// How boxes are bounded while they are cut.
     pub method: bounds::Method,
-    /// Most inputs that are cut.
+    /// Most inputs that [`Complete::Auto`] cuts.
     pub most_inputs: usize,
+    /// How parts with fixed kinks are bounded, and the whole first.
+    pub bounds: bounds::Options,
+    /// Steps of the optimiser on a part with fixed kinks.
+    pub iterations: usize,
     /// Starts of the search for a counterexample.
     pub starts: usize,
     /// Its steps.
@@ -70,8 +95,16 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let method = bounds::Method::Crown;
-        Self { timeout_seconds: 60.0, method, most_inputs: 20, starts: 128, steps: 200 }
+        Self {
+            timeout_seconds: 60.0,
+            complete: Complete::Auto,
+            method: bounds::Method::Crown,
+            most_inputs: 20,
+            bounds: bounds::Options::default(),
+            iterations: 12,
+            starts: 128,
+            steps: 200,
+        }
     }
 }
 
@@ -80,7 +113,7 @@ impl Default for Options {
 pub struct Outcome {
     /// The answer.
     pub verdict: Verdict,
-    /// Boxes that were bounded.
+    /// Boxes, or parts of them, that were bounded.
     pub boxes: u64,
     /// Seconds.
     pub seconds: f64,
@@ -113,14 +146,19 @@ pub fn verify(
     let limit = Duration::try_from_secs_f64(options.timeout_seconds).unwrap_or(Duration::MAX);
     let on_device = duress_graph::Network::new(graph.clone(), device)?;
     let device = (&on_device, device);
-    let task = Task { graph, network: &network, property, forward, device, options, begun, limit };
+    let task = Task { network: &network, property, forward, device, options, begun, limit };
     let (verdict, boxes) = task.run()?;
     Ok(Outcome { verdict, boxes, seconds: begun.elapsed().as_secs_f64() })
 }
 
+/// Starts and steps of the search that comes before all bounds.
+const QUICK: (usize, usize) = (16, 20);
+
+/// Shares of the time that the first search of each region and the long one may take.
+const SHARES: [f64; 2] = [0.05, 0.15];
+
 /// One property of one network.
 struct Task<'a> {
-    graph: &'a Graph,
     network: &'a bounds::Network,
     property: &'a Property,
     forward: &'a (dyn Fn(&[f32]) -> bounds::Result<Vec<f64>> + Sync),
@@ -133,9 +171,11 @@ struct Task<'a> {
 
 impl Task<'_> {
     fn run(&self) -> bounds::Result<(Verdict, u64)> {
-        let effort = (self.options.starts, self.options.steps);
+        // Most counterexamples are found at once; a bound comes before a long search for another.
+        let Options { starts, steps, .. } = self.options;
+        let quick = (((*starts).min(QUICK.0), (*steps).min(QUICK.1)), SHARES[0]);
         for region in &self.property.regions {
-            if let Some(verdict) = self.search(region, effort)? {
+            if let Some(verdict) = self.search(region, &region.unsafe_outputs, quick)? {
                 return Ok((verdict, 0));
             }
         }
@@ -150,6 +190,35 @@ impl Task<'_> {
             }
         }
         Ok((if open { Verdict::Unknown } else { Verdict::Holds }, boxes))
+    }
+
+    /// Whether the region holds no counterexample, and what was bounded.
+    fn branch(&self, region: &Region) -> bounds::Result<(Verdict, u64)> {
+        if region.unsafe_outputs.is_empty() {
+            return Ok((Verdict::Holds, 0));
+        }
+        let few = region.lower.len() <= self.options.most_inputs;
+        match self.options.complete {
+            Complete::Inputs => self.branch_on_inputs(region),
+            Complete::Auto if few => self.branch_on_inputs(region),
+            Complete::Exact => self.by_programs(region),
+            Complete::Auto | Complete::Neurons => self.branch_on_neurons(region),
+        }
+    }
+
+    /// A long search for what a first bound left open.
+    fn searched<'b>(
+        &self,
+        region: &Region,
+        conjunctions: impl IntoIterator<Item = &'b Conjunction>,
+    ) -> bounds::Result<Option<Verdict>> {
+        let effort = (self.options.starts, self.options.steps);
+        self.search(region, conjunctions, (effort, SHARES[1]))
+    }
+
+    /// A share of the time.
+    fn share(&self, share: f64) -> Duration {
+        Duration::try_from_secs_f64(self.limit.as_secs_f64() * share).unwrap_or(Duration::MAX)
     }
 
     fn is_late(&self) -> bool {

@@ -3,7 +3,7 @@
 //! - [`Property`] is what a `.vnnlib` file says: boxes of inputs, and for each the outputs that must
 //!   not occur there.
 //! - [`Counterexample`] is written as the competition wants it.
-//! - [`read_instances`] reads the `instances.csv` of a benchmark.
+//! - [`read_instances`] reads the `instances.csv` of a benchmark, [`KnownVerdicts`] what others said of it.
 //!
 //! Demarchi, Guidotti, Pulina, Tacchella. *Supporting Standardization of Neural Networks Verification
 //! with VNNLIB and `CoCoNet`.* `FoMLAS` 2023. <https://www.vnnlib.org>
@@ -19,8 +19,10 @@ mod instances;
 mod normal_form;
 mod property;
 mod syntax;
+mod verdicts;
 
 pub use counterexample::Counterexample;
 pub use error::VnnlibError;
 pub use instances::{Instance, read_instances};
 pub use property::{Conjunction, LinearConstraint, Property, Region};
+pub use verdicts::KnownVerdicts;

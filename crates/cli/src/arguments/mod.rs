@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use duress_evaluation::certification::bounds::Method;
+use duress_evaluation::certification::verify::Complete;
 use duress_evaluation::core::{Epsilon, Norm};
 
 pub(crate) use subject::{Model, Samples, Service};
@@ -278,9 +279,38 @@ pub(crate) struct Verify {
     /// Results of a list (CSV): network, property, verdict, seconds. What is there is not repeated.
     #[arg(long, value_name = "FILE", requires = "instances")]
     pub(crate) out: Option<PathBuf>,
+    /// Verdicts known from elsewhere (CSV: network, property, ..., sat or unsat), to compare with.
+    #[arg(long, value_name = "FILE", requires = "instances")]
+    pub(crate) reference: Option<PathBuf>,
+    /// What is cut where a bound settles nothing.
+    #[arg(long, value_enum, default_value_t = WhatIsCut::Auto)]
+    pub(crate) complete: WhatIsCut,
     /// Device of the search: `duress list devices` shows those of this build.
     #[arg(long, default_value = "flex")]
     pub(crate) device: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhatIsCut {
+    /// Inputs where there are few, else neurons.
+    Auto,
+    /// Boxes of inputs.
+    Inputs,
+    /// Neurons with a kink, fixed on either side.
+    Neurons,
+    /// Nothing: an integer program, within its solver's tolerance, for some tens of neurons.
+    Exact,
+}
+
+impl From<WhatIsCut> for Complete {
+    fn from(cut: WhatIsCut) -> Self {
+        match cut {
+            WhatIsCut::Auto => Complete::Auto,
+            WhatIsCut::Inputs => Complete::Inputs,
+            WhatIsCut::Neurons => Complete::Neurons,
+            WhatIsCut::Exact => Complete::Exact,
+        }
+    }
 }
 
 #[derive(Args, Debug)]

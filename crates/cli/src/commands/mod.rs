@@ -1,4 +1,5 @@
 //! The subcommands.
+mod benchmark;
 mod bound;
 mod data;
 mod evaluate;

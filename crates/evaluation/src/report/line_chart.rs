@@ -164,7 +164,7 @@ impl LineChart {
 }
 
 /// Colour and dash of a series.
-fn stroke(index: usize) -> Stroke {
+pub(super) fn stroke(index: usize) -> Stroke {
     const DASHES: [&[f64]; 4] = [&[], &[8.0, 4.0], &[2.0, 3.0], &[9.0, 3.0, 2.0, 3.0]];
     Stroke { colour: SERIES[index % SERIES.len()], width: 2.0, dash: DASHES[index % DASHES.len()] }
 }
@@ -196,7 +196,7 @@ const FIGURE: &str = "line chart";
 const WIDTH: f64 = 660.0;
 const HEIGHT: f64 = 280.0;
 /// Length of the line in the legend.
-const SAMPLE: f64 = 34.0;
+pub(super) const SAMPLE: f64 = 34.0;
 
 #[cfg(test)]
 pub(super) mod tests {

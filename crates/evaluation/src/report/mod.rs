@@ -5,6 +5,7 @@
 //! code, with an embedded font, so that pictures look the same on every machine.
 
 mod axis;
+mod cactus;
 mod changes;
 mod data_uri;
 mod drawing;
@@ -22,6 +23,7 @@ mod scatter;
 mod table;
 
 pub use axis::RadiusUnit;
+pub use cactus::{Cactus, Solved};
 pub use changes::{FeatureChange, FeatureChanges};
 pub use drawing::Drawing;
 pub use error::{Error, Result};

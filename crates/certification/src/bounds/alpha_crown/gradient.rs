@@ -6,12 +6,12 @@
 //! `slope · x + constant` of a curve turns about its point of contact, so that there the derivative
 //! is `coefficient · (x − contact)`; that of a kink is the origin.
 use super::slopes::{Bend, Slopes};
-use crate::bounds::backward::{Analysis, Trace};
+use crate::bounds::backward::{Analysis, Trace, gather};
 use crate::bounds::network::{Network, Step};
 use crate::bounds::relaxation::Planes;
 
 /// The derivative of the bound of each row by each of its slopes.
-pub(super) fn gradient(
+pub(in crate::bounds) fn gradient(
     analysis: &Analysis<'_>,
     rows: usize,
     slopes: &Slopes,
@@ -49,6 +49,20 @@ pub(super) fn gradient(
                     Bend::Kink { first, slopes } if a > 0.0 => {
                         gradient[first + row] = a * x;
                         slopes[row] * x
+                    }
+                    Bend::Split { first, slopes, split } => {
+                        let sign = split.signs[row];
+                        if sign != 0.0 {
+                            gradient[split.first + row] = -sign * x;
+                        } else if a > 0.0 {
+                            gradient[first + row] = a * x;
+                        }
+                        if a > 0.0 || sign != 0.0 {
+                            slopes[row] * x
+                        } else {
+                            let (slope, constant) = split.above[row];
+                            slope * x + constant
+                        }
                     }
                     Bend::Curve { first, lines } => {
                         let side = usize::from(a <= 0.0);
@@ -89,10 +103,7 @@ fn affine(network: &Network, index: usize, values: &[Vec<f64>], rows: usize) -> 
         own.fill(bias.get(at).copied().unwrap_or(0.0));
         for (source, map) in parts {
             map.row(at, &mut terms);
-            for &(place, weight) in &terms {
-                let from = &values[*source][place * rows..][..rows];
-                own.iter_mut().zip(from).for_each(|(own, from)| *own += weight * from);
-            }
+            gather(own, &values[*source], &terms);
         }
     }
     own

@@ -8,6 +8,7 @@
 //! own, one layer after the other; nothing goes back to a layer before.
 mod gradient;
 mod slopes;
+mod splits;
 
 use rayon::prelude::*;
 
@@ -15,6 +16,7 @@ use super::backward::{Analysis, Rows, Trace, Until, trace_back};
 use super::crown::chunks;
 use super::specification::Specification;
 use super::{Options, Result};
+pub(super) use gradient::gradient;
 pub(super) use slopes::{Bend, Slopes};
 
 /// Buffers of the size of the coefficients that are alive together.
@@ -52,7 +54,7 @@ pub(super) fn optimise(analysis: &Analysis<'_>, rows: &Rows, options: &Options) 
         if step == options.iterations || slopes.len() == 0 {
             break;
         }
-        let gradient = gradient::gradient(analysis, rows.count, &slopes, &trace);
+        let gradient = gradient(analysis, rows.count, &slopes, &trace);
         slopes.moved(&adam.direction(&gradient), rate);
         rate *= options.decay;
     }
@@ -60,19 +62,19 @@ pub(super) fn optimise(analysis: &Analysis<'_>, rows: &Rows, options: &Options) 
 }
 
 /// Adam's moments.
-struct Adam {
+pub(super) struct Adam {
     first: Vec<f64>,
     second: Vec<f64>,
     powers: (f64, f64),
 }
 
 impl Adam {
-    fn new(count: usize) -> Self {
+    pub(super) fn new(count: usize) -> Self {
         Self { first: vec![0.0; count], second: vec![0.0; count], powers: (1.0, 1.0) }
     }
 
     /// Steps of about 1 uphill.
-    fn direction(&mut self, gradient: &[f64]) -> Vec<f64> {
+    pub(super) fn direction(&mut self, gradient: &[f64]) -> Vec<f64> {
         self.powers = (self.powers.0 * MOMENTS.0, self.powers.1 * MOMENTS.1);
         let moments = self.first.iter_mut().zip(&mut self.second);
         let step = |((first, second), &slope): ((&mut f64, &mut f64), &f64)| {

@@ -138,6 +138,48 @@ impl Map {
 }
 
 impl Product {
+    /// Adds `Σ coefficient · row` of each row of the map to `to`, where coefficients `[results, count]`
+    /// and `to` `[values, count]` are for `count` rows of a bound: four rows of the map at a time.
+    /// False if x stands on the right; then nothing was done.
+    pub(in crate::bounds) fn scatter(&self, from: &[f64], to: &mut [f64], count: usize) -> bool {
+        let Product { pairs, rows, inner, columns, weight, x_on_the_left } = self;
+        if !x_on_the_left {
+            return false;
+        }
+        for (line, results) in from.chunks_exact((columns * count).max(1)).enumerate() {
+            let (matrix, at) = (line / rows, line % rows);
+            let (operand, own) = (pairs[matrix].0 as usize, pairs[matrix].1 as usize);
+            let to = &mut to[(operand * rows + at) * inner * count..][..inner * count];
+            let weights = &weight[own * columns * inner..][..columns * inner];
+            let used = |column: &usize| {
+                results[column * count..][..count].iter().any(|&coefficient| coefficient != 0.0)
+            };
+            let used: Vec<usize> = (0..*columns).filter(used).collect();
+            let of = |column: usize| {
+                (&weights[column * inner..][..*inner], &results[column * count..][..count])
+            };
+            let (fours, rest) = used.as_chunks::<4>();
+            for four in fours {
+                let [(w0, r0), (w1, r1), (w2, r2), (w3, r3)] = four.map(of);
+                for (k, to) in to.chunks_exact_mut(count).enumerate() {
+                    let weights = [w0[k], w1[k], w2[k], w3[k]];
+                    let lines = r0.iter().zip(r1).zip(r2.iter().zip(r3));
+                    for (to, ((r0, r1), (r2, r3))) in to.iter_mut().zip(lines) {
+                        *to +=
+                            weights[0] * r0 + weights[1] * r1 + (weights[2] * r2 + weights[3] * r3);
+                    }
+                }
+            }
+            for &column in rest {
+                let (weights, results) = of(column);
+                for (to, weight) in to.chunks_exact_mut(count).zip(weights) {
+                    to.iter_mut().zip(results).for_each(|(to, from)| *to += weight * from);
+                }
+            }
+        }
+        true
+    }
+
     fn row(&self, row: usize, terms: &mut Vec<(usize, f64)>) {
         let Product { pairs, rows, inner, columns, weight, x_on_the_left } = self;
         let (matrix, place) = (row / (rows * columns), row % (rows * columns));

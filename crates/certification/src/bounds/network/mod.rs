@@ -1,6 +1,7 @@
 //! A graph as bounds see it: linear steps, curves, largest values and products, nothing else.
 mod attention;
 mod elementwise;
+mod kinks;
 mod layout;
 mod linear;
 mod map;

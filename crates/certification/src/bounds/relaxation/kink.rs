@@ -13,7 +13,7 @@ pub(in crate::bounds) fn is_free([negative, positive]: [f64; 2], (low, high): (f
 }
 
 /// Planes and bounds of result `at` for x in `[low, high]`.
-pub(super) fn relax(
+pub(in crate::bounds) fn relax(
     at: usize,
     [negative, positive]: [f64; 2],
     (low, high): (f64, f64),

@@ -4,7 +4,7 @@
 //! they stand in memory: `lower(x) ≤ y ≤ upper(x)` for all operands in their intervals. A slope is
 //! chosen for tightness, with any rounding; then the constant is made sound for that slope.
 mod curve;
-mod kink;
+pub(super) mod kink;
 mod maximum;
 mod piece;
 mod product;
