@@ -24,6 +24,7 @@ mod multi_norm;
 mod near_pgd;
 mod parseval;
 mod pgd;
+pub mod smoothed;
 mod spectral;
 #[cfg(test)]
 mod tests;
@@ -75,6 +76,8 @@ pub(crate) use parseval::ENTRY as PARSEVAL;
 pub use parseval::ParsevalTraining;
 pub(crate) use pgd::ENTRY as PGD_TRAINING;
 pub use pgd::PgdTraining;
+pub(crate) use smoothed::{CONSISTENCY, MACER, SMOOTH_ADV, STABILITY};
+pub use smoothed::{Consistency, Macer, SmoothAdv, Stability};
 pub(crate) use spectral::ENTRY as SPECTRAL_NORM;
 pub use spectral::SpectralNormConstraint;
 pub(crate) use trades::ENTRY as TRADES;

@@ -2,4 +2,5 @@
 mod evaluation_mode;
 mod linear;
 mod pairs;
+mod smoothed;
 mod weights;
