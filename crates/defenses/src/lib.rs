@@ -18,9 +18,9 @@ pub use training::{
     DefensiveDistillation, EnsembleAdversarialTraining, FastIbpTraining, FgsmTraining,
     FiniteDifferenceCurvature, FiniteDifferenceInputGradient, FiniteDifferenceJacobian,
     FreeTraining, GaussianAugmentation, GradientAlignment, HelperTraining, IbpTraining,
-    LogitPairing, Macer, Mart, MtlIbpTraining, MultiNormTraining, NoParameters, NormBall,
-    ParsevalTraining, PgdTraining, RobustnessWatch, SabrTraining, SmoothAdv,
-    SpectralNormConstraint, Stability, Trades, TrainingDefense, WassersteinTraining,
+    LipschitzMarginTraining, LogitPairing, Macer, Mart, MtlIbpTraining, MultiNormTraining,
+    NoParameters, NormBall, ParsevalTraining, PgdTraining, RobustnessWatch, SabrTraining,
+    SmoothAdv, SpectralNormConstraint, Stability, Trades, TrainingDefense, WassersteinTraining,
     WeightPerturbation, Yopo,
 };
 pub use transformation::{Backward, Defended, Jpeg, TrainingRows, Transformation};

@@ -46,8 +46,8 @@ impl Trainable for LinearNet {
 }
 
 impl Layered for LinearNet {
-    fn layers(&self) -> Vec<Layer<'_>> {
-        vec![Layer::Linear(&self.layer)]
+    fn layers(&self) -> duress_models::Result<Vec<Layer<'_>>> {
+        Ok(vec![Layer::Linear(&self.layer)])
     }
 }
 

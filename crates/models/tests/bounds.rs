@@ -25,8 +25,8 @@ impl Trainable for Tiny {
 }
 
 impl Layered for Tiny {
-    fn layers(&self) -> Vec<Layer<'_>> {
-        vec![Layer::Linear(&self.first), Layer::Relu, Layer::Linear(&self.last)]
+    fn layers(&self) -> duress_models::Result<Vec<Layer<'_>>> {
+        Ok(vec![Layer::Linear(&self.first), Layer::Relu, Layer::Linear(&self.last)])
     }
 }
 
