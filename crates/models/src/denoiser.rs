@@ -13,7 +13,7 @@ use crate::{Error, Result, Trainable, he_normal};
 /// `[N, F] → [N, F]`: `x − R(x)`, as `DnCNN`, without its batch norms: with few layers they are not
 /// needed, and a row's result does not depend on statistics of noise of one strength.
 ///
-/// Zhang, Zuo, Chen, Meng, Zhang. *Beyond a Gaussian Denoiser.* IEEE TIP 2017, §3.
+/// Zhang, Zuo, Chen, Meng, Zhang. *Beyond a Gaussian Denoiser.* IEEE TIP 2017.
 /// <https://arxiv.org/abs/1608.03981>
 #[derive(Module, Debug)]
 pub struct Denoiser {

@@ -2,7 +2,7 @@
 //!
 //! One pass back through the graph with intervals in the place of slopes. Weng, Zhang, Chen, Song,
 //! Hsieh, Boning, Dhillon, Daniel. *Towards Fast Computation of Certified Robustness for `ReLU`
-//! Networks.* ICML 2018, §3.4 (Fast-Lip), for any activation as in Zhang, Zhang, Hsieh. `RecurJac`.
+//! Networks.* ICML 2018 (Fast-Lip), for any activation as in Zhang, Zhang, Hsieh. `RecurJac`.
 //! AAAI 2019. <https://arxiv.org/abs/1804.09699>, <https://arxiv.org/abs/1810.11783>
 use duress_graph::{Array, Binary, Convolution, Graph, Node, Op, Operand, Unsupported, strides};
 

@@ -14,7 +14,7 @@ use crate::table::{Certification, Entry};
 /// stretch: 1, up to rounding, for networks of 1-Lipschitz layers.
 ///
 /// Whatever the layers are meant to be, their weights are bounded as they stand. Prach, Lampert.
-/// *Almost-Orthogonal Layers.* ECCV 2022, §3. <https://arxiv.org/abs/2208.03160>
+/// *Almost-Orthogonal Layers.* ECCV 2022. <https://arxiv.org/abs/2208.03160>
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LipschitzMargin {
@@ -28,7 +28,7 @@ pub struct LipschitzMargin {
 /// operations before the last and, if that is linear, the length of the difference of its weights
 /// of `y` and `j`. For any network; exact for a linear one.
 ///
-/// Tsuzuku, Sato, Sugiyama. *Lipschitz-Margin Training.* `NeurIPS` 2018, prop. 1 and app. B.
+/// Tsuzuku, Sato, Sugiyama. *Lipschitz-Margin Training.* `NeurIPS` 2018.
 /// <https://arxiv.org/abs/1802.04034>
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

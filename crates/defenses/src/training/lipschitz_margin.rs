@@ -1,7 +1,7 @@
 //! The loss of 1-Lipschitz networks: cross-entropy that asks for a margin.
 //!
 //! Prach, Lampert. *Almost-Orthogonal Layers for Efficient General-Purpose Lipschitz Networks.*
-//! ECCV 2022, §4. <https://arxiv.org/abs/2208.03160>
+//! ECCV 2022. <https://arxiv.org/abs/2208.03160>
 use burn::prelude::*;
 use duress_core::Threat;
 use duress_models::train::{LossOutput, Step};

@@ -1,7 +1,7 @@
 //! Consistency regularisation: answers under noise are to agree.
 //!
 //! Jeong, Shin. *Consistency Regularization for Certified Robustness of Smoothed Classifiers.*
-//! `NeurIPS` 2020, eq. (7) and (8). <https://arxiv.org/abs/2006.04062>
+//! `NeurIPS` 2020. <https://arxiv.org/abs/2006.04062>
 use burn::prelude::*;
 use burn::tensor::activation::log_softmax;
 use duress_core::Threat;

@@ -1,7 +1,7 @@
 //! MACER: a large certified radius as the aim of training, without an attack.
 //!
 //! Zhai, Dan, He, Zhang, Gong, Ravikumar, Hsieh, Wang. *MACER: Attack-free and Scalable Robust
-//! Training via Maximizing Certified Radius.* ICLR 2020, eq. (13) and alg. 1.
+//! Training via Maximizing Certified Radius.* ICLR 2020.
 //! <https://arxiv.org/abs/2001.02378>
 use burn::prelude::*;
 use duress_core::classifier::arg_max;

@@ -1,7 +1,7 @@
 //! Stability training with noise.
 //!
-//! Li, Chen, Wang, Carin. *Certified Adversarial Robustness with Additive Noise.* `NeurIPS` 2019,
-//! §4.3. <https://arxiv.org/abs/1809.03113>
+//! Li, Chen, Wang, Carin. *Certified Adversarial Robustness with Additive Noise.* `NeurIPS` 2019.
+//! <https://arxiv.org/abs/1809.03113>
 use burn::prelude::*;
 use burn::tensor::activation::{log_softmax, softmax};
 use duress_core::Threat;

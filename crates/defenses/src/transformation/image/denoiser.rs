@@ -1,7 +1,7 @@
 //! Denoised smoothing: a trained denoiser in front of a classifier that never saw noise.
 //!
 //! Salman, Sun, Yang, Kapoor, Kolter. *Denoised Smoothing: A Provable Defense for Pretrained
-//! Classifiers.* `NeurIPS` 2020, §3. <https://arxiv.org/abs/2003.01908>
+//! Classifiers.* `NeurIPS` 2020. <https://arxiv.org/abs/2003.01908>
 use std::sync::Arc;
 
 use burn::prelude::*;

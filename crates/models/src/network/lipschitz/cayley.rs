@@ -8,7 +8,7 @@ const STEPS: usize = 24;
 /// Orthonormal columns (rows, if these are fewer) from weights `[inputs, outputs]`.
 ///
 /// Of a tall `[U; V]` with `A = U − Uᵀ + VᵀV` it is `[(I + A)⁻¹ (I − A); −2 V (I + A)⁻¹]`. Trockman,
-/// Kolter 2021, §3.1 and app. C.
+/// Kolter 2021.
 pub(super) fn orthogonal(weight: Tensor<2>) -> Tensor<2> {
     let [inputs, outputs] = weight.dims();
     if inputs < outputs {

@@ -30,7 +30,7 @@ pub enum LipschitzLayer {
     /// Orthogonal layers by the Cayley transform; `MaxMin` between layers.
     ///
     /// Trockman, Kolter. *Orthogonalizing Convolutional Layers with the Cayley Transform.* ICLR
-    /// 2021, §3.1 and app. C. <https://arxiv.org/abs/2104.07167>
+    /// 2021. <https://arxiv.org/abs/2104.07167>
     Cayley,
     /// Residual layers of rectifiers, between two almost-orthogonal ones.
     ///
@@ -64,7 +64,7 @@ pub enum Hidden {
 /// The larger and the smaller of each value of the first half and its partner in the second:
 /// `[N, 2 H] → [N, 2 H]`. It permutes pairs, so it keeps all distances where it keeps the order.
 ///
-/// Anil, Lucas, Grosse. *Sorting out Lipschitz function approximation.* ICML 2019, §4.
+/// Anil, Lucas, Grosse. *Sorting out Lipschitz function approximation.* ICML 2019.
 /// <https://arxiv.org/abs/1811.05381>
 #[must_use]
 pub fn max_min(values: Tensor<2>) -> Tensor<2> {
