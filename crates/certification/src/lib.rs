@@ -6,8 +6,11 @@
 //! file formats of the verification competition.
 //!
 //! [`bounds`] are sound bounds on what a network can answer on a set of inputs; [`verify`] settles
-//! properties with them; [`proof`] makes certificates of both.
+//! properties with them; [`lipschitz`] bounds how much a network stretches distances; [`proof`]
+//! makes certificates of all three. [`estimate`] holds what only looks like one.
 pub mod bounds;
+pub mod estimate;
+pub mod lipschitz;
 pub mod partition;
 pub mod patch;
 pub mod proof;
@@ -18,6 +21,7 @@ pub mod verify;
 pub mod vnnlib;
 mod votes;
 
+pub use lipschitz::LipschitzBound;
 pub use proof::Prover;
 pub use smoothing::{
     Ablation, AdaptiveSmoothing, L1Smoothing, Smoothing, TopKSmoothing, certified_radius,

@@ -112,10 +112,13 @@ pub const CERTIFIERS: &[Entry] = &[
     proof::CROWN_IBP,
     proof::FORWARD,
     proof::IBP,
+    proof::LIPSCHITZ_MARGIN,
+    proof::LOCAL_LIPSCHITZ,
     gaussian::ENTRY,
     adaptive::ENTRY,
     l1::ENTRY,
     top_k::ENTRY,
+    proof::SPECTRAL_PRODUCT,
     proof::VERIFY,
     proof::ZONOTOPE,
 ];

@@ -39,7 +39,9 @@ fn trainings() -> Vec<(&'static Entry, Box<dyn TrainingDefense>)> {
 fn shrink(table: &mut toml::Table) {
     for (key, value) in table.iter_mut() {
         let small = match key.as_str() {
-            "steps" | "replays" | "full_passes" | "moves" | "projections" => 2.into(),
+            // A schedule's.
+            "steps" if !value.is_integer() => continue,
+            "steps" | "draws" | "replays" | "full_passes" | "moves" | "projections" => 2.into(),
             "surrogates" | "ramp_epochs" => 1.into(),
             "warmup_epochs" => 0.into(),
             "epsilon" | "distance" => 0.05.into(),
@@ -179,6 +181,8 @@ fn wrong_hyperparameters_are_named() {
     for (name, text, expected) in [
         ("awp", "gamma = 0", "awp: `gamma` must be finite and positive, got 0"),
         ("awp", "inner = { name = \"trades\", beta = -1 }", "trades: `beta`"),
+        ("consistency", "draws = 1", "`draws` must be at least 2: answers are compared, got 1"),
+        ("consistency", "eta = -1", "`eta`"),
         ("curvature-finite-difference", "probe = 0", "`probe`"),
         (
             "defensive-distillation",
@@ -192,13 +196,23 @@ fn wrong_hyperparameters_are_named() {
         ("helper-training", "norm = \"l1\"", "does not support the l1 norm"),
         ("input-gradient-finite-difference", "norm = \"l1\"", "`norm` must be l2 or linf, got l1"),
         ("jacobian-finite-difference", "projections = 0", "`projections`"),
+        (
+            "lipschitz-margin-training",
+            "temperature = 0",
+            "`temperature` must be finite and positive",
+        ),
         ("logit-pairing", "lambda = -0.5", "`lambda`"),
+        ("macer", "gamma = 0", "`gamma`"),
+        ("macer", "sigma = 0", "macer: `sigma` must be finite and positive, got 0"),
         ("mart", "steps = 0", "mart: `steps` must be at least 1, got 0"),
         ("mart", "norm = \"l0\"", "does not support the l0 norm"),
         ("multi-norm-training", "balls = []", "`balls` must be at least one, got 0"),
         ("parseval", "beta = 1.0", "`beta`"),
         ("pgd-training", "momentum = 2", "`momentum`"),
+        ("smooth-adv", "draws = 0", "`draws` must be at least 1, got 0"),
+        ("smooth-adv", "step_size = 0", "`step_size`"),
         ("spectral-norm", "bound = -1", "`bound`"),
+        ("stability", "lambda = inf", "`lambda`"),
         ("trades", "norm = \"l1\"", "(it supports l2, linf)"),
         ("wasserstein-training", "gamma = 0", "`gamma`"),
         ("yopo", "moves = 0", "`moves`"),

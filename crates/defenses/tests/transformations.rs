@@ -230,11 +230,12 @@ fn quantisers_dithers_and_projections_change_nothing_the_second_time() {
 #[test]
 fn what_needs_data_says_so_and_takes_none_of_another_size() {
     let (domain, other) = (Domain::image(1, 8, 8).unwrap(), Domain::image(3, 8, 8).unwrap());
-    for name in ["pca-denoising", "quilting"] {
-        let bare = transformation(name, "");
+    let passes = duress_core::Passes::with_batch(&Device::flex(), 64);
+    for name in ["denoiser", "pca-denoising", "quilting"] {
+        let bare = transformation(name, if name == "denoiser" { "epochs = 1" } else { "" });
         assert!(matches!(bare.prepare(&domain), Err(Error::NotFitted { .. })), "{name}");
         let values = rows(&domain, 9);
-        let data = duress_defenses::TrainingRows::new(&values, &domain).unwrap();
+        let data = duress_defenses::TrainingRows::new(&values, &domain).unwrap().on(&passes);
         let fitted = bare.fit(&data).unwrap().unwrap();
         assert!(fitted.prepare(&domain).is_ok(), "{name}");
         assert!(matches!(fitted.prepare(&other), Err(Error::Shape { .. })), "{name}");

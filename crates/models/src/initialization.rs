@@ -156,7 +156,7 @@ mod tests {
     fn network(architecture: &Architecture, by: Initialization, seed: u64) -> Weights {
         let domain = Domain::image(1, 16, 16).unwrap();
         let blank: Network = architecture.blank(&domain, 10, &Device::flex()).unwrap();
-        Weights::of(&by.draw(blank, Seed(seed))).unwrap()
+        Weights::of(&by.draw(blank, Seed(seed)).unwrap()).unwrap()
     }
 
     fn second_moment(values: &[f32]) -> f64 {

@@ -8,11 +8,13 @@
 //! - [`Model`] is a trained network with its domain and its [`Card`], saved as one safetensors
 //!   file; it is a [`duress_core::Classifier`], and a graph ([`Model::graph`]) that other runtimes
 //!   take as ONNX ([`Model::export_onnx`]).
+//! - [`Denoiser`] takes noise off pictures.
 //! - [`Normalized`], [`Quantized`] and [`Ensemble`] wrap classifiers.
 pub mod atomic;
 pub mod bounds;
 mod card;
 mod decorators;
+mod denoiser;
 mod error;
 mod export;
 mod graph;
@@ -27,14 +29,16 @@ mod weights;
 
 pub use card::{Accuracy, Card, SCHEMA};
 pub use decorators::{Averaged, Ensemble, Normalized, Quantized, Vote};
+pub use denoiser::Denoiser;
 pub use duress_graph::max_pool2d;
 pub use error::{Error, Result, WeightFault};
 pub use import::{ForeignWeights, KeyMap, WeightLayout};
 pub use initialization::{Initialization, he_normal};
 pub use model::Model;
 pub use network::{
-    ARCHITECTURES, Architecture, BasicBlock, Body, Committee, Entry, FirstLayer, Layer, Layered,
-    LeNet, Mlp, Network, PreActivationBlock, ResNet, SmallCnn, Trainable, WideResNet, find,
+    ARCHITECTURES, Architecture, BasicBlock, Body, Committee, Dense, Entry, FirstLayer, Hidden,
+    Layer, Layered, LeNet, Lipschitz, LipschitzLayer, Mlp, Network, PreActivationBlock, ResNet,
+    Sll, SmallCnn, Trainable, WideResNet, find, max_min,
 };
 pub use normalization::Normalization;
 pub use train::{

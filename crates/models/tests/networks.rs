@@ -7,7 +7,9 @@ use duress_core::{
     WhiteBox, host,
 };
 use duress_models::train::snapshot;
-use duress_models::{ARCHITECTURES, Architecture, Error, Network, Normalization, Weights, find};
+use duress_models::{
+    ARCHITECTURES, Architecture, Error, LipschitzLayer, Network, Normalization, Weights, find,
+};
 use rand::RngExt;
 
 #[derive(Debug)]
@@ -32,10 +34,17 @@ fn committee() -> Architecture {
     Architecture::Committee { member: Box::new(Architecture::SmallCnn {}), members: 2 }
 }
 
+fn lipschitz(layer: LipschitzLayer) -> Architecture {
+    Architecture::Lipschitz { layer, width: 6, depth: 2 }
+}
+
 /// One small setting of every architecture.
 fn all() -> Vec<(Architecture, Domain)> {
     vec![
         (committee(), image(1, 8)),
+        (lipschitz(LipschitzLayer::Aol), image(1, 8)),
+        (lipschitz(LipschitzLayer::Cayley), image(3, 2)),
+        (lipschitz(LipschitzLayer::Sll), Domain::table(vec![0.0; 5], vec![1.0; 5]).unwrap()),
         (Architecture::Mlp { hidden: vec![20, 10] }, image(1, 8)),
         (Architecture::Mlp { hidden: vec![] }, Domain::table(vec![0.0; 5], vec![1.0; 5]).unwrap()),
         (Architecture::SmallCnn {}, image(1, 8)),
@@ -232,6 +241,6 @@ fn the_table_parses_every_architecture_and_rejects_what_it_does_not_know() {
     let error = find("resnt").unwrap_err().to_string();
     assert_eq!(
         error,
-        "no architecture `resnt`; known: committee, lenet, mlp, resnet, small_cnn, wide_resnet"
+        "no architecture `resnt`; known: committee, lenet, lipschitz, mlp, resnet, small_cnn, wide_resnet"
     );
 }

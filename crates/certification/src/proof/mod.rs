@@ -1,8 +1,11 @@
 //! Certificates that are proofs: of networks whose operations are known.
 //!
-//! A [`Prover`] is asked about one ball at a time; [`certify`] finds the largest of some radii at
-//! which it answers, and so gives the same [`Certificate`] as a method that yields a radius.
+//! Most [`Prover`]s are asked about one ball at a time; [`certify`] finds the largest of some radii
+//! at which they answer, and so gives the same [`Certificate`] as those that yield a radius
+//! ([`Prover::radius`]).
 mod bounded;
+mod lipschitz;
+mod local;
 mod verified;
 
 use burn::prelude::Device;
@@ -14,6 +17,10 @@ use crate::bounds::{self, InputSet, Network, Result};
 
 pub use bounded::BoundProver;
 pub(crate) use bounded::{ALPHA_CROWN, CROWN, CROWN_IBP, FORWARD, IBP, ZONOTOPE};
+pub use lipschitz::{LipschitzMargin, SpectralProduct};
+pub(crate) use lipschitz::{MARGIN as LIPSCHITZ_MARGIN, PRODUCT as SPECTRAL_PRODUCT};
+pub(crate) use local::ENTRY as LOCAL_LIPSCHITZ;
+pub use local::LocalLipschitz;
 pub(crate) use verified::ENTRY as VERIFY;
 pub use verified::VerifyProver;
 
@@ -66,12 +73,32 @@ pub trait Prover: std::fmt::Debug + Send + Sync {
         false
     }
 
+    /// The radius of the ball around `center` on which it proves that `class` is the only one with
+    /// the largest logit, without being asked about one ball at a time: 0 if there is no such ball,
+    /// `None` if it has to be asked ([`Prover::prove`]). `radii` are those of interest, ascending.
+    ///
+    /// # Errors
+    /// A network that cannot be bounded.
+    fn radius(
+        &self,
+        subject: &Subject<'_>,
+        center: &[f64],
+        class: usize,
+        radii: &[f64],
+    ) -> Result<Option<f64>> {
+        let _ = (subject, center, class, radii);
+        Ok(None)
+    }
+
     /// Whether `class` is the only one with the largest logit on all of `set`, the ball of
-    /// [`Prover::norm`].
+    /// [`Prover::norm`]. Open where [`Prover::radius`] gives the answer.
     ///
     /// # Errors
     /// A network or a set that cannot be bounded.
-    fn prove(&self, subject: &Subject<'_>, set: &InputSet, class: usize) -> Result<Proof>;
+    fn prove(&self, subject: &Subject<'_>, set: &InputSet, class: usize) -> Result<Proof> {
+        let _ = (subject, set, class);
+        Ok(Proof::Open)
+    }
 }
 
 /// A certificate, and where it ends.
@@ -84,7 +111,7 @@ pub struct Proved {
 }
 
 /// The largest of `radii`, in ascending order, at which the prediction at `row` is proved; the
-/// first that is not ends the search.
+/// first that is not ends the search. A prover that gives a radius itself is not asked about these.
 ///
 /// Where two logits tie at the row, nothing is proved.
 ///
@@ -109,6 +136,13 @@ pub fn certify(
         },
         refuted: None,
     };
+    if progress.cancelled() {
+        return Err(duress_core::Error::Cancelled.into());
+    }
+    if let Some(radius) = prover.radius(subject, &center, class, radii)? {
+        found.certificate.radius = radius;
+        return Ok(found);
+    }
     for &radius in radii {
         if progress.cancelled() {
             return Err(duress_core::Error::Cancelled.into());

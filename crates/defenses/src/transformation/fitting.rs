@@ -1,11 +1,22 @@
 //! The training samples that some transformations take something from.
-use duress_core::{Domain, Error, Result};
+use std::fmt;
+
+use duress_core::{Domain, Error, Passes, Result};
 
 /// Training samples on the host, in raw units.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct TrainingRows<'a> {
     values: &'a [f32],
     domain: &'a Domain,
+    passes: Option<&'a Passes>,
+}
+
+impl fmt::Debug for TrainingRows<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut all = f.debug_struct("TrainingRows");
+        all.field("len", &self.len()).field("domain", self.domain);
+        all.field("device", &self.passes.map(Passes::device)).finish()
+    }
 }
 
 impl<'a> TrainingRows<'a> {
@@ -23,13 +34,31 @@ impl<'a> TrainingRows<'a> {
             });
         }
         domain.check(values)?;
-        Ok(Self { values, domain })
+        Ok(Self { values, domain, passes: None })
     }
 
     /// The input space.
     #[must_use]
     pub fn domain(&self) -> &'a Domain {
         self.domain
+    }
+
+    /// The same rows, for what is trained: on the device of `passes`.
+    #[must_use]
+    pub fn on(self, passes: &'a Passes) -> Self {
+        Self { passes: Some(passes), ..self }
+    }
+
+    /// Where something is trained, if that was said.
+    #[must_use]
+    pub fn passes(&self) -> Option<&'a Passes> {
+        self.passes
+    }
+
+    /// The values, row-major `[N, F]`.
+    #[must_use]
+    pub fn values(&self) -> &'a [f32] {
+        self.values
     }
 
     /// Number of rows.

@@ -23,7 +23,7 @@ pub use generic::{
     FeatureRounding, GaussianNoise, PcaDenoising, SignQuantizer, SoftmaxTemperature, ZeroedGradient,
 };
 pub use image::{
-    BitDepth, ErrorDiffusion, GaussianSmoothing, Jpeg, MedianSmoothing, NonLocalMeans,
+    BitDepth, Denoising, ErrorDiffusion, GaussianSmoothing, Jpeg, MedianSmoothing, NonLocalMeans,
     OrderedDithering, PixelDeflection, Quilting, RandomResize, Thermometer, TotalVariation,
     WaveletDenoising,
 };

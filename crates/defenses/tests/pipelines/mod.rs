@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::prelude::*;
 use duress_core::Randomized;
-use duress_core::{Aim, Classifier, Domain, Loss, Seed};
+use duress_core::{Aim, Classifier, Domain, Loss, Passes, Seed};
 use duress_defenses::transformation::{Adversary, Mapping};
 use duress_defenses::{DEFENSES, Defended, Defense, TrainingRows, Transformation};
 
@@ -97,6 +97,7 @@ pub(crate) fn transformation(name: &str, fields: &str) -> Box<dyn Transformation
 pub(crate) fn all() -> Vec<Box<dyn Transformation>> {
     // A database of a few patches answers sooner.
     let fields = |name: &str| match name {
+        "denoiser" => "width = 2\ndepth = 2\nepochs = 1".parse().unwrap(),
         "quilting" => "patches = 200".parse().unwrap(),
         _ => toml::Table::new(),
     };
@@ -149,7 +150,8 @@ pub(crate) fn defended(
     transformation.check(domain).ok()?;
     let base = Arc::new(Weighted(domain.clone()));
     let values = rows(domain, 40);
-    let data = TrainingRows::new(&values, domain).unwrap();
+    let passes = Passes::with_batch(&Device::flex(), 64);
+    let data = TrainingRows::new(&values, domain).unwrap().on(&passes);
     let fitted = transformation.fit(&data).unwrap();
     let ready = fitted.as_deref().unwrap_or(transformation);
     assert_eq!(fitted.is_some(), transformation.needs_data());

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::count::Count;
 use super::{
-    Body, Committee, LeNet, Mlp, Network, ResNet, SmallCnn, WideResNet, resnet, wide_resnet,
+    Body, Committee, LeNet, Lipschitz, LipschitzLayer, Mlp, Network, ResNet, SmallCnn, WideResNet,
+    resnet, wide_resnet,
 };
 use crate::{Error, Initialization, Result};
 
 /// A network on paper: its name and its parameters, as in a configuration file.
 ///
-/// All but `mlp` (and committees of it) need an image domain.
+/// All but `lipschitz` and `mlp` (and committees of it) need an image domain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Architecture {
@@ -32,6 +33,15 @@ pub enum Architecture {
     /// [`LeNet`]: images of at least 16 by 16.
     #[serde(rename = "lenet")]
     LeNet {},
+    /// [`Lipschitz`]: fully connected 1-Lipschitz layers on any domain.
+    Lipschitz {
+        /// How layers are kept from stretching distances.
+        layer: LipschitzLayer,
+        /// Width `W` of the hidden layers, even and positive.
+        width: usize,
+        /// Number of layers between the first and the last.
+        depth: usize,
+    },
     /// [`ResNet`].
     #[serde(rename = "resnet")]
     ResNet {
@@ -57,6 +67,7 @@ impl Architecture {
             Architecture::Mlp { .. } => "mlp",
             Architecture::SmallCnn {} => SmallCnn::NAME,
             Architecture::LeNet {} => LeNet::NAME,
+            Architecture::Lipschitz { .. } => Lipschitz::NAME,
             Architecture::ResNet { .. } => "resnet",
             Architecture::WideResNet { .. } => "wide_resnet",
         }
@@ -126,6 +137,10 @@ impl Architecture {
             Parts::Mlp(hidden) => Body::Mlp(Mlp::new(domain.features(), hidden, classes, device)),
             Parts::SmallCnn => Body::SmallCnn(SmallCnn::new(shape, classes, device)?),
             Parts::LeNet => Body::LeNet(LeNet::new(shape, classes, device)?),
+            Parts::Lipschitz((layer, width, depth)) => {
+                let sizes = [domain.features(), width, classes];
+                Body::Lipschitz(Lipschitz::new(sizes, depth, layer, device))
+            }
             Parts::ResNet(stages) => Body::ResNet(ResNet::new(stages, channels, classes, device)),
             Parts::WideResNet(parts) => {
                 Body::WideResNet(WideResNet::new(parts, channels, classes, device))
@@ -170,6 +185,16 @@ impl Architecture {
             }
             Architecture::SmallCnn {} => Parts::SmallCnn,
             Architecture::LeNet {} => Parts::LeNet,
+            Architecture::Lipschitz { layer, width, depth } => {
+                if *width == 0 || !width.is_multiple_of(2) {
+                    return fault("width", "even and positive", *width);
+                }
+                if *depth > 1000 {
+                    return fault("depth", "at most 1000", *depth);
+                }
+                let body = Parts::Lipschitz((*layer, *width, *depth));
+                return Ok(Plan { shape: flat_shape(domain), body });
+            }
             Architecture::ResNet { depth } => match resnet::stages(*depth) {
                 Some(stages) => Parts::ResNet(stages),
                 None => return fault("depth", "18 or 6n + 2 with n ≥ 1", *depth),
@@ -196,6 +221,8 @@ enum Parts<'a> {
     Mlp(&'a [usize]),
     SmallCnn,
     LeNet,
+    /// Kind, width and depth.
+    Lipschitz((LipschitzLayer, usize, usize)),
     ResNet((&'static [usize], usize)),
     WideResNet((usize, usize)),
 }
@@ -208,6 +235,10 @@ impl Plan<'_> {
             Parts::Mlp(hidden) => Mlp::parameters(channels * height * width, hidden, classes),
             Parts::SmallCnn => SmallCnn::parameters(shape, classes)?,
             Parts::LeNet => LeNet::parameters(shape, classes)?,
+            Parts::Lipschitz((layer, hidden, depth)) => {
+                let sizes = [channels * height * width, hidden, classes];
+                Lipschitz::parameters(sizes, depth, layer)
+            }
             Parts::ResNet(stages) => ResNet::parameters(stages, channels, classes),
             Parts::WideResNet(parts) => WideResNet::parameters(parts, channels, classes),
         })
@@ -244,6 +275,11 @@ pub const ARCHITECTURES: &[Entry] = &[
         name: "lenet",
         reference: "LeCun et al., Proc. IEEE 86 (1998)",
         parse: |table| parse("lenet", table),
+    },
+    Entry {
+        name: "lipschitz",
+        reference: "arXiv:2208.03160, arXiv:2104.07167, arXiv:2303.03169",
+        parse: |table| parse("lipschitz", table),
     },
     Entry {
         name: "mlp",

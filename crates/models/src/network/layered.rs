@@ -2,7 +2,7 @@
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Linear};
 
-use super::{Body, Committee, Network, Trainable};
+use super::{Body, Committee, Lipschitz, Network, Trainable};
 use crate::{Error, Normalization, Result};
 
 /// One layer of a network, borrowed from it.
@@ -50,18 +50,12 @@ pub trait Layered: Trainable {
 impl Layered for Network {
     fn layers(&self) -> Result<Vec<Layer<'_>>> {
         let mut layers: Vec<_> = self.normalization.iter().map(Layer::Normalization).collect();
-        if !matches!(self.body, Body::Mlp(_)) {
+        if !matches!(self.body, Body::Mlp(_) | Body::Lipschitz(_)) {
             layers.push(Layer::Image(self.shape));
         }
         layers.extend(match &self.body {
-            Body::Committee(_) => {
-                return Err(Error::Parameter {
-                    what: "network",
-                    field: "architecture",
-                    expected: "one whose layers bounds are propagated through".into(),
-                    got: Committee::NAME.into(),
-                });
-            }
+            Body::Committee(_) => return no_list(Committee::NAME),
+            Body::Lipschitz(_) => return no_list(Lipschitz::NAME),
             Body::Mlp(body) => body.list(),
             Body::SmallCnn(body) => body.list(),
             Body::LeNet(body) => body.list(),
@@ -70,4 +64,14 @@ impl Layered for Network {
         });
         Ok(layers)
     }
+}
+
+/// The error of an architecture that is no list of layers.
+fn no_list<T>(name: &str) -> Result<T> {
+    Err(Error::Parameter {
+        what: "network",
+        field: "architecture",
+        expected: "one whose layers bounds are propagated through".into(),
+        got: name.into(),
+    })
 }

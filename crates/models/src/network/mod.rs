@@ -5,6 +5,7 @@ mod count;
 mod layered;
 mod layers;
 mod lenet;
+mod lipschitz;
 mod mlp;
 mod resnet;
 mod small_cnn;
@@ -19,6 +20,7 @@ pub use architecture::{ARCHITECTURES, Architecture, Entry, find};
 pub use committee::Committee;
 pub use layered::{Layer, Layered};
 pub use lenet::LeNet;
+pub use lipschitz::{Dense, Hidden, Lipschitz, LipschitzLayer, Sll, max_min};
 pub use mlp::Mlp;
 pub use resnet::{BasicBlock, ResNet};
 pub use small_cnn::SmallCnn;
@@ -67,6 +69,8 @@ pub enum Body {
     SmallCnn(SmallCnn),
     /// LeNet-5 with rectifiers and max pooling.
     LeNet(LeNet),
+    /// Fully connected 1-Lipschitz layers.
+    Lipschitz(Lipschitz),
     /// Residual network.
     ResNet(ResNet),
     /// Wide residual network.
@@ -137,6 +141,7 @@ impl Network {
             Body::Mlp(body) => body.rest(hidden.flatten::<2>(1, 3), trace),
             Body::SmallCnn(body) => body.rest(hidden, trace),
             Body::LeNet(body) => body.rest(hidden, trace),
+            Body::Lipschitz(body) => body.rest(hidden.flatten::<2>(1, 3), trace),
             Body::ResNet(body) => body.rest(hidden, trace),
             Body::WideResNet(body) => body.rest(hidden, trace),
         }
@@ -166,13 +171,14 @@ impl FirstLayer for Network {
         let rows = self.normalized(rows);
         let ([count, _], [channels, height, width]) = (rows.dims(), self.shape);
         let images = |rows: Tensor<2>| rows.reshape([count, channels, height, width]);
+        let flat = |hidden: Tensor<2>| {
+            let width = hidden.dims()[1];
+            hidden.reshape([count, width, 1, 1])
+        };
         match &self.body {
             Body::Committee(body) => body.first(&rows),
-            Body::Mlp(body) => {
-                let hidden = body.first(rows);
-                let width = hidden.dims()[1];
-                hidden.reshape([count, width, 1, 1])
-            }
+            Body::Lipschitz(body) => flat(body.first(rows)),
+            Body::Mlp(body) => flat(body.first(rows)),
             Body::SmallCnn(body) => body.first(images(rows)),
             Body::LeNet(body) => body.first(images(rows)),
             Body::ResNet(body) => body.first(images(rows)),

@@ -1,5 +1,6 @@
 //! Transformations of pictures.
 mod bit_depth;
+mod denoiser;
 mod error_diffusion;
 mod gaussian_smoothing;
 mod haar;
@@ -16,6 +17,8 @@ mod wavelet;
 
 pub use bit_depth::BitDepth;
 pub(crate) use bit_depth::ENTRY as BIT_DEPTH;
+pub use denoiser::Denoising;
+pub(crate) use denoiser::ENTRY as DENOISER;
 pub(crate) use error_diffusion::ENTRY as ERROR_DIFFUSION;
 pub use error_diffusion::ErrorDiffusion;
 pub(crate) use gaussian_smoothing::ENTRY as GAUSSIAN_SMOOTHING;
