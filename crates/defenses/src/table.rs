@@ -2,6 +2,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::detection::{self, DetectorEntry};
+use crate::generative;
 use crate::training::{self, TrainingDefense};
 use crate::transformation::{Transformation, audio, generic, image};
 use crate::{VotingEnsemble, ensemble};
@@ -40,7 +41,9 @@ pub const DEFENSES: &[Entry] = &[
     image::BIT_DEPTH,
     training::CROWN_IBP_TRAINING,
     training::CURVATURE,
+    generative::DEFENSE_GAN,
     training::DEFENSIVE_DISTILLATION,
+    generative::DIFFUSION_PURIFIER,
     ensemble::ENTRY,
     training::ENSEMBLE_ADVERSARIAL_TRAINING,
     image::ERROR_DIFFUSION,
@@ -58,6 +61,7 @@ pub const DEFENSES: &[Entry] = &[
     training::JACOBIAN,
     image::JPEG,
     training::LOGIT_PAIRING,
+    generative::MAGNET_REFORMER,
     training::MART,
     image::MEDIAN_SMOOTHING,
     training::MTL_IBP_TRAINING,

@@ -84,7 +84,7 @@ pub trait Mapping: Send + Sync {
 }
 
 /// The error for a hyperparameter.
-pub(super) fn wrong<T>(
+pub(crate) fn wrong<T>(
     algorithm: &'static str,
     field: &'static str,
     expected: &'static str,
@@ -102,7 +102,7 @@ pub(super) fn waveform_shape(algorithm: &'static str, domain: &Domain) -> Result
 }
 
 /// Checks that a number is finite and in a range.
-pub(super) fn in_range(
+pub(crate) fn in_range(
     algorithm: &'static str,
     field: &'static str,
     value: f64,

@@ -1,10 +1,10 @@
 //! What the tests of transformations share.
 #![allow(dead_code, reason = "each test file uses a part")]
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn::prelude::*;
 use duress_core::Randomized;
-use duress_core::{Aim, Classifier, Domain, Loss, Seed};
+use duress_core::{Aim, Classifier, Domain, Loss, Passes, Seed};
 use duress_defenses::transformation::{Adversary, Mapping};
 use duress_defenses::{DEFENSES, Defended, Defense, TrainingRows, Transformation};
 
@@ -98,6 +98,14 @@ pub(crate) fn all() -> Vec<Box<dyn Transformation>> {
     // A database of a few patches answers sooner.
     let fields = |name: &str| match name {
         "quilting" => "patches = 200".parse().unwrap(),
+        // So do networks of a few maps that hardly learnt anything.
+        "defense-gan" => {
+            "restarts = 2\nsteps = 5\n[gan]\nlatent = 4\nwidth = 4\nepochs = 1".parse().unwrap()
+        }
+        "diffusion-purifier" => {
+            "strength = 0.2\n[diffusion]\nsteps = 20\nwidth = 4\nepochs = 2".parse().unwrap()
+        }
+        "magnet-reformer" => "[autoencoder]\nepochs = 3".parse().unwrap(),
         _ => toml::Table::new(),
     };
     let parsed = DEFENSES.iter().map(|entry| (entry.parse)(fields(entry.name)).unwrap());
@@ -136,6 +144,12 @@ pub(crate) fn rows(domain: &Domain, count: usize) -> Vec<f32> {
         .collect()
 }
 
+/// What networks are trained with.
+pub(crate) fn passes() -> &'static Passes {
+    static PASSES: OnceLock<Passes> = OnceLock::new();
+    PASSES.get_or_init(|| Passes::new(&Device::flex()).unwrap())
+}
+
 /// A transformation ready for a domain, fitted if it needs it; `None` where it is not defined.
 pub(crate) fn defended(
     transformation: &dyn Transformation,
@@ -149,7 +163,7 @@ pub(crate) fn defended(
     transformation.check(domain).ok()?;
     let base = Arc::new(Weighted(domain.clone()));
     let values = rows(domain, 40);
-    let data = TrainingRows::new(&values, domain).unwrap();
+    let data = TrainingRows::new(&values, domain).unwrap().on(passes());
     let fitted = transformation.fit(&data).unwrap();
     let ready = fitted.as_deref().unwrap_or(transformation);
     assert_eq!(fitted.is_some(), transformation.needs_data());
