@@ -225,8 +225,10 @@ fn kept<P: Plan>(
     hasher.update(&text);
     // Another device trains to other bits.
     hasher.update(format!("{:?}", passes.device()));
-    let key: String = hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let stem = format!("{}-{key}", P::KIND);
+    let mut first = [0; 8];
+    first.copy_from_slice(&hasher.finalize()[..8]);
+    let key = u64::from_be_bytes(first);
+    let stem = format!("{}-{key:016x}", P::KIND);
     let [file, checkpoint] =
         ["safetensors", "checkpoint"].map(|end| folder.join(format!("{stem}.{end}")));
     if file.exists() {

@@ -12,5 +12,5 @@ pub(crate) fn fill(generator: &mut (impl Rng + ?Sized), row: &mut [f32]) {
 /// A row of `width` draws of `N(0, 1)` for each id, `[ids, width]`; different `draw`s are
 /// independent.
 pub(crate) fn rows(seed: Seed, ids: &[u64], draw: u32, width: usize, device: &Device) -> Tensor<2> {
-    seed.rows(ids, (0, draw, Use::Noise), width, device, |generator, row| fill(generator, row))
+    seed.rows(ids, (0, draw, Use::Noise), width, device, fill)
 }

@@ -26,6 +26,7 @@ pub struct Critic {
 
 /// The layers of a [`Critic`].
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a process holds a handful of them")]
 enum CriticBody {
     Picture(PictureCritic),
     Row(Vec<Linear>),

@@ -40,6 +40,7 @@ pub struct Generator {
 
 /// The layers of a [`Generator`].
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a process holds a handful of them")]
 enum GeneratorBody {
     Picture(PictureGenerator),
     Row(Vec<Linear>),

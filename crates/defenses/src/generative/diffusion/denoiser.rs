@@ -19,7 +19,7 @@ const WAVES: usize = 8;
 /// convolution, beside it the maps of the full size; Ronneberger, Fischer, Brox, MICCAI 2015
 /// <https://arxiv.org/abs/1505.04597>). Rows of another kind: four fully connected layers. The
 /// place of the step, as sines and cosines (Vaswani et al., `NeurIPS` 2017, §3.5), is added to the
-/// hidden values of each level. The rectifiers are smooth (SiLU), so that the purifier's gradient
+/// hidden values of each level. The rectifiers are smooth (`SiLU`), so that the purifier's gradient
 /// is, too.
 #[derive(Module, Debug)]
 pub struct Denoiser {
@@ -32,6 +32,7 @@ pub struct Denoiser {
 
 /// The layers of a [`Denoiser`].
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a process holds a handful of them")]
 enum DenoiserBody {
     Picture(PictureDenoiser),
     Row(Vec<Linear>),

@@ -142,8 +142,8 @@ impl Objective<Denoiser> for NoisePrediction {
             row[2] = place_of(at, steps);
         });
         let part = |index| drawn.clone().narrow(1, index, 1);
-        let noisy = clean * part(0) + noise.clone() * part(1);
-        let predicted = network.predict(noisy.autodiff(), part(2).autodiff());
+        let mixed = clean * part(0) + noise.clone() * part(1);
+        let predicted = network.predict(mixed.autodiff(), part(2).autodiff());
         let loss = (predicted - noise.autodiff()).square().mean();
         Ok(LossOutput { loss, logits: None })
     }
