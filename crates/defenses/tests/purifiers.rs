@@ -69,8 +69,8 @@ fn mean_errors(purifier: &dyn Transformation, sigma: f64) -> (f32, f32) {
     let (clean, noisy) = clean_and_noisy(sigma);
     let mapping = purifier.prepare(&Domain::image(1, 8, 8).unwrap()).unwrap();
     let values = host::floats(noisy.clone()).unwrap();
-    let purified = mapping.apply(noisy.clone(), &Draws::of_rows(&values, 64, Seed(1)));
-    (error(noisy, clean.clone()), error(purified, clean))
+    let restored = mapping.apply(noisy.clone(), &Draws::of_rows(&values, 64, Seed(1)));
+    (error(noisy, clean.clone()), error(restored, clean))
 }
 
 #[test]
@@ -111,10 +111,10 @@ fn an_adaptive_attack_on_a_purifier_is_stronger_than_an_unaware_one() {
         let plan = Pgd { steps: 6, step_size: 0.3, ..Pgd::paper() };
         Attack::Gradient(Box::new(plan))
     };
-    let bare = WhiteBox::new(&*base, passes());
+    let undefended = WhiteBox::new(&*base, passes());
     let goal = Goal::Untargeted(labels.clone());
     let problem =
-        Problem::new(Oracle::Gradients(&bare), clean.clone(), goal.clone(), threat.clone());
+        Problem::new(Oracle::Gradients(&undefended), clean.clone(), goal.clone(), threat.clone());
     let unaware = run(&pgd(), &problem).unwrap().rows;
 
     let adversary = defended.adversary();

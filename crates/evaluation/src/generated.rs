@@ -27,10 +27,7 @@ pub fn write_generated(
     if count == 0 || generated.rows.len() != count * domain.features() {
         return Err(fault("there must be at least one generated row, each of the domain's size"));
     }
-    let unit = matches!(
-        (domain.lower(), domain.upper()),
-        (Bound::Uniform(lower), Bound::Uniform(upper)) if *lower == 0.0 && *upper == 1.0
-    );
+    let unit = (domain.lower(), domain.upper()) == (&Bound::Uniform(0.0), &Bound::Uniform(1.0));
     let shape = match domain.layout() {
         Layout::Image { .. } if !unit => {
             return Err(fault("an archive of pictures holds values in [0, 1]: generate such rows"));

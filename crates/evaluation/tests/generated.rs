@@ -8,7 +8,9 @@ use duress_evaluation::datasets::{Folders, Input, Part, load, npy, npz};
 use duress_evaluation::defenses::generative::{Fitted, GanPlan, PseudoLabelled, generate};
 use duress_evaluation::models::train::Run;
 use duress_evaluation::models::{Architecture, Card, Model, TrainingData};
-use duress_evaluation::{Context, Error, Experiment, Observer, Summary, run, write_generated};
+use duress_evaluation::{
+    Context, Error, Experiment, Measured, Observer, Summary, run, write_generated,
+};
 
 struct Quiet;
 
@@ -164,13 +166,17 @@ fn purifiers_are_trained_once_attacked_in_their_own_way_and_found_in_the_cache()
     }
 }
 
+/// Each purifier is measured clean and under each attack, and by the worst of them.
 #[test]
 #[ignore = "takes minutes"]
 fn the_experiment_of_purifiers_runs() {
     let folder = tempfile::tempdir().unwrap();
     let text = include_str!("../../../experiments/generative-digits.toml");
-    for row in go_by(folder.path(), "run", text).unwrap().rows {
-        eprintln!("{} {:?}", row.key, row.measured);
+    let rows = go_by(folder.path(), "run", text).unwrap().rows;
+    for model in ["standard", "magnet-reformer", "diffusion-purifier", "defense-gan"] {
+        let own: Vec<_> = rows.iter().filter(|row| row.model == model).collect();
+        let worst = own.iter().filter(|row| matches!(row.measured, Measured::WorstCase { .. }));
+        assert_eq!(worst.count(), 2, "{model}: one a radius");
     }
 }
 
