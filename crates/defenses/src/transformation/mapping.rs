@@ -11,6 +11,12 @@ pub trait Transformation: std::fmt::Debug + Send + Sync {
     /// The name in the table.
     fn name(&self) -> &'static str;
 
+    /// Its hyperparameters, where some stand in a table of their own (a network's, say), so that
+    /// their defaults are known too; null where there are no such tables.
+    fn parameters(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
     /// How a gradient passes it.
     fn gradient(&self) -> Backward;
 

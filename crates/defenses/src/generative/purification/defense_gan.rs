@@ -82,6 +82,10 @@ impl Transformation for DefenseGan {
         ENTRY.name
     }
 
+    fn parameters(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
     fn gradient(&self) -> Backward {
         Backward::Identity
     }

@@ -67,6 +67,10 @@ impl Transformation for DiffusionPurifier {
         ENTRY.name
     }
 
+    fn parameters(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
     fn gradient(&self) -> Backward {
         self.backward
     }
