@@ -27,6 +27,14 @@ pub enum Error {
         /// Name of the algorithm.
         algorithm: &'static str,
     },
+    /// An algorithm whose training on samples failed.
+    #[error("`{algorithm}` could not be fitted: {reason}")]
+    Fit {
+        /// Name of the algorithm.
+        algorithm: &'static str,
+        /// What the training said.
+        reason: String,
+    },
     /// A tensor or a list of the wrong shape.
     #[error("{what}: expected {expected}, got {got}")]
     Shape {

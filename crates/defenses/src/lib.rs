@@ -2,9 +2,11 @@
 //!
 //! [`DEFENSES`] lists those that change how a network is trained, transform the input of a
 //! classifier, or combine several classifiers; [`DETECTORS`] those that flag suspicious inputs.
+//! [`generative`] holds networks that make rows, and purifiers and training data made of them.
 //! [`inference`] holds what is done to the answers: abstaining, hardening.
 pub mod detection;
 pub mod ensemble;
+pub mod generative;
 pub mod inference;
 mod table;
 pub mod training;

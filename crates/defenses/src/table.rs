@@ -2,6 +2,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::detection::{self, DetectorEntry};
+use crate::generative;
 use crate::training::{self, TrainingDefense};
 use crate::transformation::{Transformation, audio, generic, image};
 use crate::{VotingEnsemble, ensemble};
@@ -41,8 +42,10 @@ pub const DEFENSES: &[Entry] = &[
     training::CONSISTENCY,
     training::CROWN_IBP_TRAINING,
     training::CURVATURE,
+    generative::DEFENSE_GAN,
     training::DEFENSIVE_DISTILLATION,
     image::DENOISER,
+    generative::DIFFUSION_PURIFIER,
     ensemble::ENTRY,
     training::ENSEMBLE_ADVERSARIAL_TRAINING,
     image::ERROR_DIFFUSION,
@@ -62,6 +65,7 @@ pub const DEFENSES: &[Entry] = &[
     training::LIPSCHITZ_MARGIN_TRAINING,
     training::LOGIT_PAIRING,
     training::MACER,
+    generative::MAGNET_REFORMER,
     training::MART,
     image::MEDIAN_SMOOTHING,
     training::MTL_IBP_TRAINING,

@@ -6,7 +6,7 @@ use burn::prelude::*;
 use duress_core::{Classifier, Domain, Error, Goal, Passes, host::floats, input_gradient};
 use duress_defenses::transformation::{Backward, Draws};
 use pipelines::{
-    At, First, StandIn, Weighted, all, defended, domains, rows, tensor, transformation,
+    At, First, StandIn, Weighted, all, defended, domains, passes, rows, tensor, transformation,
 };
 
 fn bits(values: &[f32]) -> Vec<u32> {
@@ -188,6 +188,7 @@ fn data_of_another_kind_is_refused_with_a_reason() {
             (Ok(()), Ok(())) => assert!(
                 ["gaussian-noise", "pca-denoising", "sign-quantizer", "softmax-temperature"]
                     .contains(&name)
+                    || ["defense-gan", "diffusion-purifier", "magnet-reformer"].contains(&name)
                     || name == "zeroed-gradient",
                 "{name}"
             ),
@@ -230,12 +231,19 @@ fn quantisers_dithers_and_projections_change_nothing_the_second_time() {
 #[test]
 fn what_needs_data_says_so_and_takes_none_of_another_size() {
     let (domain, other) = (Domain::image(1, 8, 8).unwrap(), Domain::image(3, 8, 8).unwrap());
-    let passes = duress_core::Passes::with_batch(&Device::flex(), 64);
-    for name in ["denoiser", "pca-denoising", "quilting"] {
-        let bare = transformation(name, if name == "denoiser" { "epochs = 1" } else { "" });
+    let small = [
+        ("denoiser", "width = 2\ndepth = 2\nepochs = 1"),
+        ("defense-gan", "[gan]\nlatent = 2\nwidth = 2\nepochs = 1"),
+        ("diffusion-purifier", "[diffusion]\nwidth = 2\nepochs = 1"),
+        ("magnet-reformer", "[autoencoder]\nepochs = 1"),
+        ("pca-denoising", ""),
+        ("quilting", ""),
+    ];
+    for (name, fields) in small {
+        let bare = transformation(name, fields);
         assert!(matches!(bare.prepare(&domain), Err(Error::NotFitted { .. })), "{name}");
         let values = rows(&domain, 9);
-        let data = duress_defenses::TrainingRows::new(&values, &domain).unwrap().on(&passes);
+        let data = duress_defenses::TrainingRows::new(&values, &domain).unwrap().on(passes());
         let fitted = bare.fit(&data).unwrap().unwrap();
         assert!(fitted.prepare(&domain).is_ok(), "{name}");
         assert!(matches!(fitted.prepare(&other), Err(Error::Shape { .. })), "{name}");

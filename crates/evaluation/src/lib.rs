@@ -6,6 +6,7 @@ mod error;
 mod experiment;
 #[cfg(test)]
 mod fixtures;
+mod generated;
 mod page;
 pub mod plausible;
 pub mod report;
@@ -19,6 +20,7 @@ pub use experiment::{
     AdaptivePlan, AttackPlan, CertifierPlan, DataPlan, DataSource, DetectorPlan, EndpointPlan,
     Experiment, Files, ModelPlan, Source, ThreatPlan,
 };
+pub use generated::write_generated;
 pub use page::{
     Certified, Column, Comparison, certified, certified_by, comparison, percent, short,
     write_report,

@@ -3,9 +3,14 @@
 use std::path::Path;
 
 use burn::prelude::*;
-use duress_evaluation::core::{Passes, Progress};
-use duress_evaluation::datasets::{Folders, Part, load, npy, npz};
-use duress_evaluation::{Context, Error, Experiment, Observer, Summary, run};
+use duress_evaluation::core::{Domain, Passes, Progress, Seed, Silent};
+use duress_evaluation::datasets::{Folders, Input, Part, load, npy, npz};
+use duress_evaluation::defenses::generative::{Fitted, GanPlan, PseudoLabelled, generate};
+use duress_evaluation::models::train::Run;
+use duress_evaluation::models::{Architecture, Card, Model, TrainingData};
+use duress_evaluation::{
+    Context, Error, Experiment, Measured, Observer, Summary, run, write_generated,
+};
 
 struct Quiet;
 
@@ -24,12 +29,19 @@ fn write(path: &Path, count: usize, scale: f32) {
 }
 
 fn go(folder: &Path, run_name: &str, mix: &str) -> Result<Summary, Error> {
-    let text = format!(
-        "name = \"generated\"\n[data]\nname = \"digits\"\ntest = 40\n[[model]]\nname = \"mlp\"\n\
+    go_by(
+        folder,
+        run_name,
+        &format!(
+            "name = \"generated\"\n[data]\nname = \"digits\"\ntest = 40\n[[model]]\nname = \"mlp\"\n\
          architecture = {{ name = \"mlp\", hidden = [16] }}\n\
          recipe = {{ epochs = 2, batch_size = 64{mix} }}\n[[threat]]\nnorm = \"linf\"\n\
          epsilons = [0.1]\n[[attack]]\nname = \"fgm\"\n"
-    );
+        ),
+    )
+}
+
+fn go_by(folder: &Path, run_name: &str, text: &str) -> Result<Summary, Error> {
     let passes = Passes::with_workers(&Device::flex(), 2).unwrap();
     let context = Context {
         out: folder.join(run_name),
@@ -44,7 +56,7 @@ fn go(folder: &Path, run_name: &str, mix: &str) -> Result<Summary, Error> {
         stop: None,
         force: true,
     };
-    run(&Experiment::parse(&text).unwrap(), &context)
+    run(&Experiment::parse(text).unwrap(), &context)
 }
 
 #[test]
@@ -76,4 +88,100 @@ fn generated_samples_change_the_weights_and_a_file_that_does_not_fit_is_named() 
     );
     let error = Experiment::parse(&text).unwrap_err();
     assert!(error.contains("`mix.share` must be in (0, 1), got 1.5"), "{error}");
+}
+
+/// From a GAN and a classifier to an archive, and from there into a training.
+#[test]
+fn rows_of_a_gan_become_an_archive_that_a_recipe_mixes_in() {
+    let folder = tempfile::Builder::new().prefix("generated data ").tempdir().unwrap();
+    let set = load("digits", &Folders::default(), Part::Train).unwrap().take(128);
+    let passes = Passes::with_workers(&Device::flex(), 2).unwrap();
+    let plan = GanPlan { latent: 4, width: 4, epochs: 1, ..GanPlan::default() };
+    let data = TrainingData {
+        rows: set.values(),
+        labels: set.labels(),
+        ids: set.ids(),
+        domain: set.domain(),
+        classes: 10,
+    };
+    let gan = Fitted::train(&plan, &data, Seed(1), Run::new(&passes)).unwrap();
+    let architecture = Architecture::Mlp { hidden: vec![] };
+    let network = architecture.init(set.domain(), 10, Seed(1), &Device::flex()).unwrap();
+    let model = Model::new(&network, Card::new(architecture, set.domain().clone(), 10)).unwrap();
+    let made = generate(gan.network(), &model, 60, 0.0, Seed(2), &passes, &Silent).unwrap();
+
+    let file = folder.path().join("rows of a gan.npz");
+    write_generated(&file, &made, set.domain()).unwrap();
+    let classes = Some(set.class_names().to_vec());
+    let options = npz::Options { classes, ..npz::Options::default() };
+    let read = npz::dataset("gan", Input::open(&file).unwrap(), &options).unwrap();
+    assert_eq!((read.values(), read.labels()), (&made.rows[..], &made.labels[..]));
+    let mix = format!(", mix = {{ file = '{}', share = 0.25 }}", file.display());
+    assert_eq!(go(folder.path(), "mixed", &mix).unwrap().rows[0].model, "mlp");
+
+    let none = write_generated(&file, &PseudoLabelled::default(), set.domain()).unwrap_err();
+    assert!(none.to_string().contains("at least one"), "{none}");
+    let sound = Domain::waveform(1, 64).unwrap();
+    assert!(write_generated(&file, &made, &sound).unwrap_err().to_string().contains("waveforms"));
+}
+
+const PURIFIED: &str = "name = \"purified\"\n[data]\nname = \"digits\"\ntrain = 200\ntest = 24\n\
+    [[model]]\nname = \"mlp\"\narchitecture = { name = \"mlp\", hidden = [16] }\n\
+    recipe = { epochs = 2, batch_size = 64 }\n\
+    [[model]]\nname = \"reformed\"\nbase = \"mlp\"\n\
+    defense = { name = \"magnet-reformer\", autoencoder = { epochs = 2 } }\n\
+    [[model]]\nname = \"diffused\"\nbase = \"mlp\"\n\
+    defense = { name = \"diffusion-purifier\", diffusion = { steps = 10, width = 4, epochs = 1 } }\n\
+    [[model]]\nname = \"nearest\"\nbase = \"mlp\"\n\
+    defense = { name = \"defense-gan\", restarts = 2, steps = 4, gan = { latent = 4, width = 4, epochs = 1 } }\n\
+    [[threat]]\nnorm = \"linf\"\nepsilons = [0.1]\n\
+    [[attack]]\nname = \"pgd\"\nsteps = 2\nmodel_draws = 2\n";
+
+/// One file a network in the cache; a second run reads them and finds the same.
+#[test]
+fn purifiers_are_trained_once_attacked_in_their_own_way_and_found_in_the_cache() {
+    let folder = tempfile::Builder::new().prefix("generated data ").tempdir().unwrap();
+    let rows = go_by(folder.path(), "first", PURIFIED).unwrap().rows;
+    let files = || {
+        let names = std::fs::read_dir(folder.path().join("cache")).unwrap();
+        let mut names: Vec<String> =
+            names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let first = files();
+    for kind in ["autoencoder-", "diffusion-", "gan-"] {
+        let of_kind: Vec<&String> = first.iter().filter(|name| name.starts_with(kind)).collect();
+        assert!(matches!(&of_kind[..], [one] if one.ends_with(".safetensors")), "{of_kind:?}");
+    }
+    let again = go_by(folder.path(), "second", PURIFIED).unwrap().rows;
+    assert_eq!(files(), first);
+    let found = |rows: &[duress_evaluation::Row]| {
+        rows.iter()
+            .map(|row| (row.key.clone(), row.model_digest.clone(), format!("{:?}", row.measured)))
+            .collect::<Vec<_>>()
+    };
+    for (one, other) in found(&rows).into_iter().zip(found(&again)) {
+        assert_eq!((one.0, one.1), (other.0, other.1));
+    }
+}
+
+/// Each purifier is measured clean and under each attack, and by the worst of them.
+#[test]
+#[ignore = "takes minutes"]
+fn the_experiment_of_purifiers_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = include_str!("../../../experiments/generative-digits.toml");
+    let rows = go_by(folder.path(), "run", text).unwrap().rows;
+    for model in ["standard", "magnet-reformer", "diffusion-purifier", "defense-gan"] {
+        let own: Vec<_> = rows.iter().filter(|row| row.model == model).collect();
+        let worst = own.iter().filter(|row| matches!(row.measured, Measured::WorstCase { .. }));
+        assert_eq!(worst.count(), 2, "{model}: one a radius");
+    }
+}
+
+#[test]
+fn the_experiment_of_purifiers_is_read() {
+    let text = include_str!("../../../experiments/generative-digits.toml");
+    assert_eq!(Experiment::parse(text).unwrap().models.len(), 4);
 }

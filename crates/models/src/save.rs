@@ -22,31 +22,13 @@ impl Model {
     /// [`Error::Io`]; [`duress_core::Error::Device`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let fault = |at: &'static str, reason: String| Error::Format {
+        let card = serde_json::to_string(self.card()).map_err(|error| Error::Format {
             path: path.into(),
-            at,
+            at: "card",
             expected: "a value that can be written".into(),
-            got: reason,
-        };
-        let card =
-            serde_json::to_string(self.card()).map_err(|error| fault("card", error.to_string()))?;
-        let weights = self.weights()?;
-        let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let data: Vec<(&String, &Values, Vec<u8>)> = weights
-            .tensors
-            .iter()
-            .map(|(name, tensor)| (name, tensor, bytes(&tensor.values)))
-            .collect();
-        let views = data
-            .iter()
-            .map(|(name, tensor, bytes)| {
-                Ok((name, TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)?))
-            })
-            .collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
-        let metadata = HashMap::from([(KEY.to_owned(), card)]);
-        let file = views.and_then(|views| safetensors::serialize(views, Some(metadata)));
-        let file = file.map_err(|error| fault("tensors", error.to_string()))?;
-        atomic::write(path, &[&file])
+            got: error.to_string(),
+        })?;
+        self.weights()?.save(path, &card)
     }
 
     /// Reads a model that [`Model::save`] wrote onto `device`.
@@ -82,6 +64,64 @@ impl Model {
             return Err(fault("tensors", &expected, format!("{values} values")));
         }
         Model::assemble(card, &weights(&tensors)?, device)
+    }
+}
+
+impl Weights {
+    /// Writes the tensors to a safetensors file whose metadata holds `card` (JSON, say), a text
+    /// that tells what they are: the same values give the same bytes. The file appears whole or
+    /// not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn save(&self, path: impl AsRef<Path>, card: &str) -> Result<()> {
+        let path = path.as_ref();
+        let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let data: Vec<(&String, &Values, Vec<u8>)> = self
+            .tensors
+            .iter()
+            .map(|(name, tensor)| (name, tensor, bytes(&tensor.values)))
+            .collect();
+        let views = data
+            .iter()
+            .map(|(name, tensor, bytes)| {
+                Ok((name, TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)?))
+            })
+            .collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
+        let metadata = HashMap::from([(KEY.to_owned(), card.to_owned())]);
+        let file = views.and_then(|views| safetensors::serialize(views, Some(metadata)));
+        let file = file.map_err(|error| Error::Format {
+            path: path.into(),
+            at: "tensors",
+            expected: "a value that can be written".into(),
+            got: error.to_string(),
+        })?;
+        atomic::write(path, &[&file])
+    }
+
+    /// Reads a file that [`Weights::save`] wrote: the tensors, and the text about them.
+    ///
+    /// The file is not trusted: memory follows its length.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Format`] for anything but safetensors with such a text;
+    /// [`Error::Weights`] for tensors that are not of finite 32-bit floats.
+    pub fn load(path: impl AsRef<Path>) -> Result<(Self, String)> {
+        let path = path.as_ref();
+        let file = std::fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        let fault = |at, expected: &str, got: String| Error::Format {
+            path: path.into(),
+            at,
+            expected: expected.into(),
+            got,
+        };
+        let header =
+            |error: safetensors::SafeTensorError| fault("header", "safetensors", error.to_string());
+        let tensors = SafeTensors::deserialize(&file).map_err(header)?;
+        let (_, metadata) = SafeTensors::read_metadata(&file).map_err(header)?;
+        let text = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY)).cloned();
+        let text = text.ok_or_else(|| fault("metadata", "a card under `duress`", "none".into()))?;
+        Ok((weights(&tensors)?, text))
     }
 }
 

@@ -27,9 +27,9 @@ mod squeezers;
 mod subset_scanning;
 mod threshold;
 
+pub use crate::generative::AutoencoderPlan;
 pub use activation_classifier::ActivationClassifier;
 pub(crate) use activation_classifier::ENTRY as ACTIVATION_CLASSIFIER;
-pub use autoencoder::AutoencoderPlan;
 pub use deep_neighbors::DeepNeighbors;
 pub(crate) use deep_neighbors::ENTRY as DEEP_NEIGHBORS;
 pub use detector::{DetectionMethod, Detector, Evidence, scores};

@@ -8,9 +8,10 @@ use burn::prelude::*;
 use duress_core::Classifier;
 use serde::{Deserialize, Serialize};
 
-use super::autoencoder::{Autoencoder, AutoencoderPlan};
+use super::autoencoder::autoencoder_of;
 use super::entry::parse;
 use super::{DetectionMethod, Detector, DetectorEntry, Evidence, Result};
+use crate::generative::{Autoencoder, AutoencoderPlan};
 use crate::table::defaults;
 
 /// The mean of `|x − ae(x)|ᵖ` over the features.
@@ -47,14 +48,18 @@ impl DetectionMethod for Reconstruction {
 
     fn check(&self) -> Result<()> {
         ENTRY.expect(matches!(self.power, 1 | 2), "power", "1 or 2", self.power)?;
-        self.autoencoder.check(&ENTRY)
+        Ok(self.autoencoder.check_alone(ENTRY.name)?)
     }
 
     fn fit(&self, evidence: &Evidence<'_>) -> Result<Box<dyn Detector>> {
         self.check()?;
         evidence.check(ENTRY.name, 1)?;
         let (model, power) = (Arc::clone(&evidence.model), self.power);
-        Ok(Box::new(Fitted { model, autoencoder: self.autoencoder.fit(evidence)?, power }))
+        Ok(Box::new(Fitted {
+            model,
+            autoencoder: autoencoder_of(&self.autoencoder, evidence)?,
+            power,
+        }))
     }
 }
 

@@ -9,9 +9,10 @@ use burn::tensor::activation::softmax;
 use duress_core::Classifier;
 use serde::{Deserialize, Serialize};
 
-use super::autoencoder::{Autoencoder, AutoencoderPlan};
+use super::autoencoder::autoencoder_of;
 use super::entry::parse;
 use super::{DetectionMethod, Detector, DetectorEntry, Evidence, Result};
+use crate::generative::{Autoencoder, AutoencoderPlan};
 use crate::table::defaults;
 
 /// The Jensen-Shannon divergence of `softmax(f(x) / T)` and `softmax(f(ae(x)) / T)`, in nats.
@@ -48,14 +49,18 @@ impl DetectionMethod for ReconstructionDivergence {
 
     fn check(&self) -> Result<()> {
         ENTRY.positive("temperature", self.temperature)?;
-        self.autoencoder.check(&ENTRY)
+        Ok(self.autoencoder.check_alone(ENTRY.name)?)
     }
 
     fn fit(&self, evidence: &Evidence<'_>) -> Result<Box<dyn Detector>> {
         self.check()?;
         evidence.check(ENTRY.name, 1)?;
         let (model, temperature) = (Arc::clone(&evidence.model), self.temperature);
-        Ok(Box::new(Fitted { model, autoencoder: self.autoencoder.fit(evidence)?, temperature }))
+        Ok(Box::new(Fitted {
+            model,
+            autoencoder: autoencoder_of(&self.autoencoder, evidence)?,
+            temperature,
+        }))
     }
 }
 

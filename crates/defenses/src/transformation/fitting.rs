@@ -1,21 +1,25 @@
 //! The training samples that some transformations take something from.
 use std::fmt;
+use std::path::Path;
 
-use duress_core::{Domain, Error, Passes, Result};
+use duress_core::{Domain, Error, Passes, Progress, Result, Silent};
 
-/// Training samples on the host, in raw units.
+/// Training samples on the host, in raw units, and what a transformation that trains a network on
+/// them needs besides.
 #[derive(Clone, Copy)]
 pub struct TrainingRows<'a> {
     values: &'a [f32],
     domain: &'a Domain,
     passes: Option<&'a Passes>,
+    progress: &'a dyn Progress,
+    folder: Option<&'a Path>,
 }
 
 impl fmt::Debug for TrainingRows<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut all = f.debug_struct("TrainingRows");
-        all.field("len", &self.len()).field("domain", self.domain);
-        all.field("device", &self.passes.map(Passes::device)).finish()
+        let mut shown = f.debug_struct("TrainingRows");
+        shown.field("rows", &self.len()).field("domain", self.domain);
+        shown.field("folder", &self.folder).finish_non_exhaustive()
     }
 }
 
@@ -34,31 +38,55 @@ impl<'a> TrainingRows<'a> {
             });
         }
         domain.check(values)?;
-        Ok(Self { values, domain, passes: None })
+        Ok(Self { values, domain, passes: None, progress: &Silent, folder: None })
+    }
+
+    /// The device to train a network on, which is that of the rows to come.
+    #[must_use]
+    pub fn on(self, passes: &'a Passes) -> Self {
+        Self { passes: Some(passes), ..self }
+    }
+
+    /// Who hears of a long training, and says whether to stop.
+    #[must_use]
+    pub fn heard_by(self, progress: &'a dyn Progress) -> Self {
+        Self { progress, ..self }
+    }
+
+    /// Where trained networks are kept, so that the same one is not trained twice.
+    #[must_use]
+    pub fn kept_in(self, folder: &'a Path) -> Self {
+        Self { folder: Some(folder), ..self }
+    }
+
+    /// See [`TrainingRows::on`].
+    #[must_use]
+    pub fn passes(&self) -> Option<&'a Passes> {
+        self.passes
+    }
+
+    /// See [`TrainingRows::heard_by`].
+    #[must_use]
+    pub fn progress(&self) -> &'a dyn Progress {
+        self.progress
+    }
+
+    /// See [`TrainingRows::kept_in`].
+    #[must_use]
+    pub fn folder(&self) -> Option<&'a Path> {
+        self.folder
+    }
+
+    /// All rows `[N, F]`, row-major.
+    #[must_use]
+    pub fn values(&self) -> &'a [f32] {
+        self.values
     }
 
     /// The input space.
     #[must_use]
     pub fn domain(&self) -> &'a Domain {
         self.domain
-    }
-
-    /// The same rows, for what is trained: on the device of `passes`.
-    #[must_use]
-    pub fn on(self, passes: &'a Passes) -> Self {
-        Self { passes: Some(passes), ..self }
-    }
-
-    /// Where something is trained, if that was said.
-    #[must_use]
-    pub fn passes(&self) -> Option<&'a Passes> {
-        self.passes
-    }
-
-    /// The values, row-major `[N, F]`.
-    #[must_use]
-    pub fn values(&self) -> &'a [f32] {
-        self.values
     }
 
     /// Number of rows.

@@ -21,7 +21,7 @@ pub(super) fn by_row(
 }
 
 /// A number a row and column, `[N, columns]`, from the row's own generator.
-pub(super) fn drawn(
+pub(crate) fn drawn(
     rows: &Tensor<2>,
     columns: usize,
     draws: &Draws,

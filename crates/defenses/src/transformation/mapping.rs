@@ -11,6 +11,12 @@ pub trait Transformation: std::fmt::Debug + Send + Sync {
     /// The name in the table.
     fn name(&self) -> &'static str;
 
+    /// Its hyperparameters, where some stand in a table of their own (a network's, say), so that
+    /// their defaults are known too; null where there are no such tables.
+    fn parameters(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
     /// How a gradient passes it.
     fn gradient(&self) -> Backward;
 
@@ -84,7 +90,7 @@ pub trait Mapping: Send + Sync {
 }
 
 /// The error for a hyperparameter.
-pub(super) fn wrong<T>(
+pub(crate) fn wrong<T>(
     algorithm: &'static str,
     field: &'static str,
     expected: &'static str,
@@ -102,7 +108,7 @@ pub(super) fn waveform_shape(algorithm: &'static str, domain: &Domain) -> Result
 }
 
 /// Checks that a number is finite and in a range.
-pub(super) fn in_range(
+pub(crate) fn in_range(
     algorithm: &'static str,
     field: &'static str,
     value: f64,

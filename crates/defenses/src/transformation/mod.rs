@@ -9,9 +9,9 @@ mod defended;
 mod draws;
 mod fitting;
 pub mod generic;
-mod host_rows;
+pub(crate) mod host_rows;
 pub mod image;
-mod mapping;
+pub(crate) mod mapping;
 pub mod zoo;
 
 pub use audio::{BandPass, MuLaw, NoiseInjection, Resampling, SpeedPerturbation, WaveformMedian};

@@ -1,6 +1,6 @@
 //! What the tests of transformations share.
 #![allow(dead_code, reason = "each test file uses a part")]
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn::prelude::*;
 use duress_core::Randomized;
@@ -99,6 +99,14 @@ pub(crate) fn all() -> Vec<Box<dyn Transformation>> {
     let fields = |name: &str| match name {
         "denoiser" => "width = 2\ndepth = 2\nepochs = 1".parse().unwrap(),
         "quilting" => "patches = 200".parse().unwrap(),
+        // So do networks of a few maps that hardly learnt anything.
+        "defense-gan" => {
+            "restarts = 2\nsteps = 5\n[gan]\nlatent = 4\nwidth = 4\nepochs = 1".parse().unwrap()
+        }
+        "diffusion-purifier" => {
+            "strength = 0.2\n[diffusion]\nsteps = 20\nwidth = 4\nepochs = 2".parse().unwrap()
+        }
+        "magnet-reformer" => "[autoencoder]\nepochs = 3".parse().unwrap(),
         _ => toml::Table::new(),
     };
     let parsed = DEFENSES.iter().map(|entry| (entry.parse)(fields(entry.name)).unwrap());
@@ -137,6 +145,12 @@ pub(crate) fn rows(domain: &Domain, count: usize) -> Vec<f32> {
         .collect()
 }
 
+/// What networks are trained with.
+pub(crate) fn passes() -> &'static Passes {
+    static PASSES: OnceLock<Passes> = OnceLock::new();
+    PASSES.get_or_init(|| Passes::new(&Device::flex()).unwrap())
+}
+
 /// A transformation ready for a domain, fitted if it needs it; `None` where it is not defined.
 pub(crate) fn defended(
     transformation: &dyn Transformation,
@@ -150,8 +164,7 @@ pub(crate) fn defended(
     transformation.check(domain).ok()?;
     let base = Arc::new(Weighted(domain.clone()));
     let values = rows(domain, 40);
-    let passes = Passes::with_batch(&Device::flex(), 64);
-    let data = TrainingRows::new(&values, domain).unwrap().on(&passes);
+    let data = TrainingRows::new(&values, domain).unwrap().on(passes());
     let fitted = transformation.fit(&data).unwrap();
     let ready = fitted.as_deref().unwrap_or(transformation);
     assert_eq!(fitted.is_some(), transformation.needs_data());

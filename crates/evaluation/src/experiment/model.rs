@@ -331,6 +331,9 @@ fn parse_defense(
         defense.check().map_err(|error| at(&error.to_string()))?;
         complete(&mut config, &defense.objective().parameters());
     }
+    if let Defense::Transformation(transformation) = &defense {
+        complete(&mut config, &transformation.parameters());
+    }
     if let Defense::Ensemble(ensemble) = &defense {
         ensemble.check().map_err(|error| at(&error.to_string()))?;
     }
@@ -362,6 +365,12 @@ mod tests {
             (&"mart".into(), &5.0.into())
         );
         assert_eq!(config["inner"]["steps"], 10);
+        let text = "name = \"magnet-reformer\"\nautoencoder = { width = 9 }";
+        let (_, _, config) = parse_defense(toml::from_str(text).unwrap()).unwrap();
+        assert_eq!(
+            (&config["autoencoder"]["width"], &config["autoencoder"]["epochs"]),
+            (&9.into(), &100.into())
+        );
         let plain = parse_defense(toml::from_str("name = \"pgd-training\"").unwrap()).unwrap().2;
         assert_eq!(plain["steps"], 7);
     }

@@ -104,7 +104,10 @@ impl Runner<'_> {
             return Ok((Fitted::Given(transformation), None));
         }
         let train = &self.data.train;
-        let rows = TrainingRows::new(train.values(), train.domain())?.on(self.context.passes);
+        let rows = TrainingRows::new(train.values(), train.domain())?
+            .on(self.context.passes)
+            .heard_by(self.context.observer)
+            .kept_in(&self.context.cache);
         match transformation.fit(&rows)? {
             Some(fitted) => Ok((Fitted::Made(fitted), Some(train.digest()))),
             None => Ok((Fitted::Given(transformation), None)),
