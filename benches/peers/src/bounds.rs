@@ -37,7 +37,7 @@ pub(crate) fn measure(arguments: &Bounds) -> Result<Line> {
     let array = npy::read(Input::new(rows.display().to_string(), std::fs::File::open(rows)?)?)?;
     let values: Vec<f64> = array.floats().into_iter().map(f64::from).collect();
     let features = network.features();
-    ensure!(values.len() % features == 0, "{}: rows of {features} values", rows.display());
+    ensure!(values.len().is_multiple_of(features), "{}: rows of {features} values", rows.display());
     let layout = Layout::Table { features };
     let domain = Domain::new(layout, Bound::Uniform(0.0), Bound::Uniform(1.0))?;
     let labels: Vec<usize> = values
