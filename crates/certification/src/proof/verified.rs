@@ -8,7 +8,7 @@ use crate::table::{Certification, Entry};
 use crate::verify::{self, Verdict, verify};
 use crate::vnnlib::{Conjunction, LinearConstraint, Property, Region};
 
-/// A prediction is proved, or refuted, by [`verify`]; on time-out it stays open.
+/// A prediction is proved, or refuted, by [`verify()`]; on time-out it stays open.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct VerifyProver {

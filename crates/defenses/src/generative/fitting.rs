@@ -78,7 +78,7 @@ impl<P: Plan> Fitted<P> {
     /// there.
     ///
     /// # Errors
-    /// Those of [`Plan::check`] and [`train`].
+    /// Those of [`Plan::check`] and [`train()`].
     pub fn train(
         plan: &P,
         data: &TrainingData<'_>,
