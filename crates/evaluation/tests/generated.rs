@@ -171,7 +171,11 @@ fn purifiers_are_trained_once_attacked_in_their_own_way_and_found_in_the_cache()
 #[ignore = "takes minutes"]
 fn the_experiment_of_purifiers_runs() {
     let folder = tempfile::tempdir().unwrap();
-    let text = include_str!("../../../experiments/generative-digits.toml");
+    let text = &std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../experiments/generative-digits.toml"
+    ))
+    .unwrap();
     let rows = go_by(folder.path(), "run", text).unwrap().rows;
     for model in ["standard", "magnet-reformer", "diffusion-purifier", "defense-gan"] {
         let own: Vec<_> = rows.iter().filter(|row| row.model == model).collect();
@@ -182,6 +186,10 @@ fn the_experiment_of_purifiers_runs() {
 
 #[test]
 fn the_experiment_of_purifiers_is_read() {
-    let text = include_str!("../../../experiments/generative-digits.toml");
+    let text = &std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../experiments/generative-digits.toml"
+    ))
+    .unwrap();
     assert_eq!(Experiment::parse(text).unwrap().models.len(), 4);
 }
