@@ -24,8 +24,8 @@ mod votes;
 pub use lipschitz::LipschitzBound;
 pub use proof::Prover;
 pub use smoothing::{
-    Ablation, AdaptiveSmoothing, L1Smoothing, Smoothing, TopKSmoothing, certified_radius,
-    probability_lower_bound,
+    Ablation, AdaptiveSmoothing, DiscreteSmoothing, L1Smoothing, Smoothing, TopKSmoothing,
+    certified_radius, probability_lower_bound,
 };
 pub use table::{CERTIFIERS, Certificate, Certification, Certifier, Entry, find};
 pub use votes::Votes;

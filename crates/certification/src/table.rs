@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::proof::{self, Prover};
-use crate::smoothing::{ablation, adaptive, gaussian, l1, top_k};
+use crate::smoothing::{ablation, adaptive, discrete, gaussian, l1, top_k};
 
 /// What a certifier says about one sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,6 +116,7 @@ pub const CERTIFIERS: &[Entry] = &[
     proof::LOCAL_LIPSCHITZ,
     gaussian::ENTRY,
     adaptive::ENTRY,
+    discrete::ENTRY,
     l1::ENTRY,
     top_k::ENTRY,
     proof::SPECTRAL_PRODUCT,

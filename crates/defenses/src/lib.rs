@@ -16,13 +16,13 @@ pub use detection::{DetectionMethod, Detector, DetectorEntry, Evidence, Guarded,
 pub use ensemble::VotingEnsemble;
 pub use table::{DEFENSES, DETECTORS, Defense, Entry, find, find_detector};
 pub use training::{
-    AdaptiveDiversity, BaseRecipe, Combination, Consistency, CrownIbpTraining,
-    DefensiveDistillation, EnsembleAdversarialTraining, FastIbpTraining, FgsmTraining,
-    FiniteDifferenceCurvature, FiniteDifferenceInputGradient, FiniteDifferenceJacobian,
-    FreeTraining, GaussianAugmentation, GradientAlignment, HelperTraining, IbpTraining,
-    LipschitzMarginTraining, LogitPairing, Macer, Mart, MtlIbpTraining, MultiNormTraining,
-    NoParameters, NormBall, ParsevalTraining, PgdTraining, RobustnessWatch, SabrTraining,
-    SmoothAdv, SpectralNormConstraint, Stability, Trades, TrainingDefense, WassersteinTraining,
-    WeightPerturbation, Yopo,
+    AblationAugmentation, AdaptiveDiversity, BaseRecipe, Combination, Consistency,
+    CrownIbpTraining, DefensiveDistillation, DiscreteAugmentation, EnsembleAdversarialTraining,
+    FastIbpTraining, FgsmTraining, FiniteDifferenceCurvature, FiniteDifferenceInputGradient,
+    FiniteDifferenceJacobian, FreeTraining, GaussianAugmentation, GradientAlignment,
+    HelperTraining, IbpTraining, LipschitzMarginTraining, LogitPairing, Macer, Mart,
+    MtlIbpTraining, MultiNormTraining, NoParameters, NormBall, ParsevalTraining, PgdTraining,
+    RobustnessWatch, SabrTraining, SmoothAdv, SpectralNormConstraint, Stability, Trades,
+    TrainingDefense, WassersteinTraining, WeightPerturbation, Yopo,
 };
 pub use transformation::{Backward, Defended, Jpeg, TrainingRows, Transformation};

@@ -35,6 +35,7 @@ pub struct Entry {
 
 /// Every defence, in alphabetical order.
 pub const DEFENSES: &[Entry] = &[
+    training::ABLATION_AUGMENTATION,
     training::ADP_TRAINING,
     training::WEIGHT_PERTURBATION,
     audio::BAND_PASS,
@@ -46,6 +47,7 @@ pub const DEFENSES: &[Entry] = &[
     training::DEFENSIVE_DISTILLATION,
     image::DENOISER,
     generative::DIFFUSION_PURIFIER,
+    training::DISCRETE_AUGMENTATION,
     ensemble::ENTRY,
     training::ENSEMBLE_ADVERSARIAL_TRAINING,
     image::ERROR_DIFFUSION,

@@ -5,7 +5,8 @@ use burn::module::{Module, Param};
 use burn::prelude::*;
 use duress_core::{Domain, Norm, Passes, Seed, Silent, Threat, host::floats};
 use duress_defenses::{
-    FgsmTraining, GaussianAugmentation, PgdTraining, RobustnessWatch, TrainingDefense,
+    AblationAugmentation, DiscreteAugmentation, FgsmTraining, GaussianAugmentation, PgdTraining,
+    RobustnessWatch, TrainingDefense,
 };
 use duress_models::train::{EpochReport, Step, Watch};
 use duress_models::{Batch, Objective, Trainable};
@@ -121,6 +122,41 @@ fn each_epoch_draws_its_own_starts_and_noise() {
     let epsilon = "0.1".parse().unwrap();
     let one = PgdTraining { epsilon, steps: 1, step_size: 0.01, ..PgdTraining::default() };
     assert_ne!(loss_of(&one, &row, 0).to_bits(), loss_of(&one, &row, 1).to_bits());
+}
+
+/// Levels 0 and 1 of three features at 0.9, kept with probability 0.8; and two of the three kept, the
+/// others at −1: all outcomes enumerated, against the mean over many samples.
+#[test]
+fn sparse_noises_have_the_stated_probabilities() {
+    let rows = vec![[0.9_f32; 3]; 4000];
+    let (mut mean, mut square) = ([0.0_f64; 2], [0.0_f64; 2]);
+    for outcome in 0..8_u32 {
+        let kept = [0, 1, 2].map(|feature| outcome >> feature & 1 == 1);
+        let count = outcome.count_ones() as i32;
+        let margin = |on: f64, off: f64| {
+            let values = kept.map(|kept| if kept { on } else { off });
+            let products =
+                values.iter().zip(WEIGHTS).map(|(value, weight)| value * f64::from(weight));
+            logistic(products.sum())
+        };
+        let resampled = 0.8_f64.powi(count) * 0.2_f64.powi(3 - count);
+        let ablated = if count == 2 { 1.0 / 3.0 } else { 0.0 };
+        let cases = [(resampled, margin(1.0, 0.0)), (ablated, margin(f64::from(0.9_f32), -1.0))];
+        for (at, (share, loss)) in cases.into_iter().enumerate() {
+            mean[at] += share * loss;
+            square[at] += share * loss * loss;
+        }
+    }
+    let got = [
+        loss_of(&DiscreteAugmentation::default(), &rows, 0),
+        loss_of(&AblationAugmentation { keep: 2, fill: -1.0 }, &rows, 0),
+    ];
+    for at in 0..2 {
+        let error = 5.0 * ((square[at] - mean[at] * mean[at]) / 4000.0).sqrt();
+        assert!((f64::from(got[at]) - mean[at]).abs() < error, "{got:?} {mean:?} {error}");
+    }
+    assert!(DiscreteAugmentation { levels: 1, ..Default::default() }.check().is_err());
+    assert!(AblationAugmentation { keep: 0, fill: 0.0 }.check().is_err());
 }
 
 /// `E log(1 + exp(−(m + σ‖w‖Z)))` by Simpson's rule, against the mean over many samples.

@@ -4,13 +4,14 @@
 //! |---|---|---|
 //! | L2 | Gaussian | `gaussian`; `adaptive` decides one radius; `top_k` for the k likeliest |
 //! | L1 | Laplace, uniform | `l1` |
-//! | L0 | a few kept features | `ablation` |
+//! | L0 | a few kept features; features at another level | `ablation`; `discrete` |
 //!
 //! `bound` holds the confidence bounds and Gaussian radii, `sequential` bounds that may be looked at
 //! on the way, `sampling` the counts of draws, `protocol` what all with a fixed number of draws do.
 pub(crate) mod ablation;
 pub(crate) mod adaptive;
 mod bound;
+pub(crate) mod discrete;
 #[cfg(test)]
 mod fixtures;
 pub(crate) mod gaussian;
@@ -25,6 +26,7 @@ pub use adaptive::AdaptiveSmoothing;
 pub use bound::{
     certified_radius, gaussian_radius, probability_lower_bound, probability_upper_bound,
 };
+pub use discrete::{DiscreteSmoothing, discrete_radius};
 pub use gaussian::Smoothing;
 pub use l1::{L1Noise, L1Smoothing, laplace_radius, uniform_radius};
 pub(crate) use sampling::one_row;

@@ -79,8 +79,12 @@ pub(crate) use parseval::ENTRY as PARSEVAL;
 pub use parseval::ParsevalTraining;
 pub(crate) use pgd::ENTRY as PGD_TRAINING;
 pub use pgd::PgdTraining;
-pub(crate) use smoothed::{CONSISTENCY, MACER, SMOOTH_ADV, STABILITY};
-pub use smoothed::{Consistency, Macer, SmoothAdv, Stability};
+pub(crate) use smoothed::{
+    ABLATION_AUGMENTATION, CONSISTENCY, DISCRETE_AUGMENTATION, MACER, SMOOTH_ADV, STABILITY,
+};
+pub use smoothed::{
+    AblationAugmentation, Consistency, DiscreteAugmentation, Macer, SmoothAdv, Stability,
+};
 pub(crate) use spectral::ENTRY as SPECTRAL_NORM;
 pub use spectral::SpectralNormConstraint;
 pub(crate) use trades::ENTRY as TRADES;
