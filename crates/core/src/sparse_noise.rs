@@ -64,9 +64,9 @@ impl Resampling {
     pub fn shifted(self, value: f32, shift: f32, [low, high]: [f32; 2]) -> f32 {
         let (levels, span) = (self.levels as f32, high - low);
         let highest = levels - 1.0;
-        // An empty box has one value; `max` makes a level of what is not a number.
+        // An empty box has one value.
         let share = if span > 0.0 { (value - low) / span } else { 0.0 };
-        let level = (share.max(0.0).min(1.0) * highest).round() + shift;
+        let level = (share.clamp(0.0, 1.0) * highest).round() + shift;
         let level = if level > highest { level - levels } else { level };
         low + level / highest * span
     }
@@ -117,7 +117,7 @@ mod tests {
         for (shift, share) in [(0.0, 0.7), (1.0, 0.1), (2.0, 0.1), (3.0, 0.1)] {
             let count =
                 shifts.iter().filter(|&&value| f32::abs(value - shift) < 0.5).count() as f64;
-            let deviation = (30_000.0 * share * (1.0 - share) as f64).sqrt();
+            let deviation = f64::sqrt(30_000.0 * share * (1.0 - share));
             assert!((count - 30_000.0 * share).abs() < 5.0 * deviation, "{shift}: {count}");
         }
     }

@@ -16,7 +16,7 @@ pub use detection::{DetectionMethod, Detector, DetectorEntry, Evidence, Guarded,
 pub use ensemble::VotingEnsemble;
 pub use table::{DEFENSES, DETECTORS, Defense, Entry, find, find_detector};
 pub use training::{
-    AblationAugmentation, AdaptiveDiversity, BaseRecipe, Combination, Consistency,
+    AblationAugmentation, AdaptiveDiversity, BaseRecipe, CollapseCheck, Combination, Consistency,
     CrownIbpTraining, DefensiveDistillation, DiscreteAugmentation, EnsembleAdversarialTraining,
     FastIbpTraining, FgsmTraining, FiniteDifferenceCurvature, FiniteDifferenceInputGradient,
     FiniteDifferenceJacobian, FreeTraining, GaussianAugmentation, GradientAlignment,

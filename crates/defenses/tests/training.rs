@@ -5,8 +5,8 @@ use burn::module::{Module, Param};
 use burn::prelude::*;
 use duress_core::{Domain, Norm, Passes, Seed, Silent, Threat, host::floats};
 use duress_defenses::{
-    AblationAugmentation, DiscreteAugmentation, FgsmTraining, GaussianAugmentation, PgdTraining,
-    RobustnessWatch, TrainingDefense,
+    AblationAugmentation, CollapseCheck, DiscreteAugmentation, FgsmTraining, GaussianAugmentation,
+    PgdTraining, RobustnessWatch, TrainingDefense,
 };
 use duress_models::train::{EpochReport, Step, Watch};
 use duress_models::{Batch, Objective, Trainable};
@@ -198,7 +198,7 @@ fn watch<'a>(domain: &'a Domain, passes: &'a Passes) -> RobustnessWatch<'a> {
         domain,
         threat: Threat::new(Norm::Linf, 0.22).unwrap(),
         attack: duress_attacks::Pgd { steps: 20, step_size: 0.2, ..duress_attacks::Pgd::paper() },
-        collapse: Some(0.2),
+        collapse: Some(CollapseCheck { fall: 0.2, mismatch: 0.2, full_radius: 1 }),
         seed: Seed(0),
         passes,
         progress: &Silent,
@@ -232,6 +232,14 @@ fn the_watch_counts_survivors_and_stops_a_collapse() {
     let fall = watch(&domain, &passes).epoch(&net, &history, false).unwrap();
     let reason = fall.stop.unwrap();
     assert_eq!(reason, "catastrophic overfitting: robust accuracy fell from 96.0 % to 75.0 %");
+    // All right at the points trained on: not robust to begin with, but for the first epoch.
+    let trained = |epoch| EpochReport { epoch, correct: Some(4), ..report(None) };
+    let early = watch(&domain, &passes).epoch(&net, &[trained(0)], false).unwrap();
+    assert_eq!(early.stop, None);
+    let never = watch(&domain, &passes).epoch(&net, &[trained(1)], false).unwrap();
+    let reason = never.stop.unwrap();
+    let expected = "catastrophic overfitting: more steps take the accuracy from 100.0 % to 75.0 %";
+    assert_eq!(reason, expected);
 }
 
 #[test]

@@ -83,56 +83,50 @@ fn parse(table: toml::Table, method: Method) -> Result<Certification, toml::de::
     Ok(Certification::Proved(Box::new(BoundProver { method, norm, options })))
 }
 
-pub(crate) const IBP: Entry = Entry {
-    name: "ibp",
-    summary: "proof by interval bounds",
-    reference: "arXiv:1810.12715",
-    norm: Norm::Linf,
-    defaults,
-    parse: |table| parse(table, Method::Ibp),
-};
+/// What the table of certifiers says of a method.
+const fn listed(
+    name: &'static str,
+    summary: &'static str,
+    reference: &'static str,
+    parse: fn(toml::Table) -> Result<Certification, toml::de::Error>,
+) -> Entry {
+    Entry { name, summary, reference, norm: Norm::Linf, defaults, parse }
+}
 
-pub(crate) const ZONOTOPE: Entry = Entry {
-    name: "zonotope",
-    summary: "proof by zonotopes, for few neurons",
-    reference: "DeepZ, Singh et al., NeurIPS 2018",
-    norm: Norm::Linf,
-    defaults,
-    parse: |table| parse(table, Method::Zonotope),
-};
+pub(crate) const IBP: Entry =
+    listed("ibp", "proof by interval bounds", "arXiv:1810.12715", |table| {
+        parse(table, Method::Ibp)
+    });
 
-pub(crate) const FORWARD: Entry = Entry {
-    name: "forward",
-    summary: "proof by linear bounds taken forward, for few features",
-    reference: "arXiv:2002.12920",
-    norm: Norm::Linf,
-    defaults,
-    parse: |table| parse(table, Method::Forward),
-};
+pub(crate) const ZONOTOPE: Entry = listed(
+    "zonotope",
+    "proof by zonotopes, for few neurons",
+    "DeepZ, Singh et al., NeurIPS 2018",
+    |table| parse(table, Method::Zonotope),
+);
 
-pub(crate) const CROWN_IBP: Entry = Entry {
-    name: "crown-ibp",
-    summary: "proof by linear bounds, intervals before each relaxation",
-    reference: "arXiv:1906.06316",
-    norm: Norm::Linf,
-    defaults,
-    parse: |table| parse(table, Method::CrownIbp),
-};
+pub(crate) const FORWARD: Entry = listed(
+    "forward",
+    "proof by linear bounds taken forward, for few features",
+    "arXiv:2002.12920",
+    |table| parse(table, Method::Forward),
+);
 
-pub(crate) const CROWN: Entry = Entry {
-    name: "crown",
-    summary: "proof by linear bounds",
-    reference: "arXiv:1811.00866",
-    norm: Norm::Linf,
-    defaults,
-    parse: |table| parse(table, Method::Crown),
-};
+pub(crate) const CROWN_IBP: Entry = listed(
+    "crown-ibp",
+    "proof by linear bounds, intervals before each relaxation",
+    "arXiv:1906.06316",
+    |table| parse(table, Method::CrownIbp),
+);
 
-pub(crate) const ALPHA_CROWN: Entry = Entry {
-    name: "alpha-crown",
-    summary: "proof by linear bounds with optimised slopes",
-    reference: "arXiv:2011.13824",
-    norm: Norm::Linf,
-    defaults,
-    parse: |table| parse(table, Method::AlphaCrown),
-};
+pub(crate) const CROWN: Entry =
+    listed("crown", "proof by linear bounds", "arXiv:1811.00866", |table| {
+        parse(table, Method::Crown)
+    });
+
+pub(crate) const ALPHA_CROWN: Entry = listed(
+    "alpha-crown",
+    "proof by linear bounds with optimised slopes",
+    "arXiv:2011.13824",
+    |table| parse(table, Method::AlphaCrown),
+);

@@ -2,6 +2,7 @@
 use duress_core::{Epsilon, Error, Norm, Result, Threat};
 use duress_models::train::Step;
 
+use super::check::Check;
 use super::inner::ramp;
 
 /// Norm, radius and steps that recipes of adversarial training have in common.
@@ -47,35 +48,6 @@ impl Ball {
 /// `steps`, reached from 1 over the first `warmup_epochs`.
 pub(super) fn steps_at(steps: usize, step: &Step<'_>, warmup_epochs: u32) -> usize {
     ((steps as f64 * ramp(step, warmup_epochs)).ceil() as usize).clamp(1, steps.max(1))
-}
-
-/// Refuses hyperparameters of the recipe it names.
-#[derive(Clone, Copy)]
-pub(super) struct Check(pub(super) &'static str);
-
-impl Check {
-    pub(super) fn holds(
-        self,
-        holds: bool,
-        field: &'static str,
-        expected: &'static str,
-        got: impl ToString,
-    ) -> Result<()> {
-        let (algorithm, got) = (self.0, got.to_string());
-        if holds { Ok(()) } else { Err(Error::Parameter { algorithm, field, expected, got }) }
-    }
-
-    pub(super) fn positive(self, field: &'static str, got: f64) -> Result<()> {
-        self.holds(got.is_finite() && got > 0.0, field, "finite and positive", got)
-    }
-
-    pub(super) fn not_negative(self, field: &'static str, got: f64) -> Result<()> {
-        self.holds(got.is_finite() && got >= 0.0, field, "finite and at least 0", got)
-    }
-
-    pub(super) fn share(self, field: &'static str, got: f64) -> Result<()> {
-        self.holds((0.0..=1.0).contains(&got), field, "between 0 and 1", got)
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use duress_models::{Batch, Network, Objective, Result, Trainable};
 use serde::{Deserialize, Serialize};
 
 use super::TrainingDefense;
-use super::ball::Check;
+use super::check::Check;
 use super::difference::{directions, logits_together, slopes};
 use super::inner::{parameters, ramp};
 use crate::table::{Entry, defaults, training};

@@ -11,7 +11,7 @@ use duress_models::{Batch, Network, Objective, Result, Trainable};
 use serde::{Deserialize, Serialize};
 
 use super::TrainingDefense;
-use super::ball::Check;
+use super::check::Check;
 use super::helper::needs;
 use super::inner::{logits_at, parameters};
 use crate::table::{Entry, defaults, training};

@@ -10,7 +10,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::TrainingDefense;
-use super::ball::Check;
+use super::check::Check;
 use super::helper::needs;
 use super::inner::{adversarial_rows, logits_at, mean_cross_entropy, parameters};
 use crate::table::{Entry, defaults, training};

@@ -8,8 +8,8 @@ use duress_models::train::{LossOutput, Step};
 use duress_models::{Batch, Network, Objective, Result, Trainable};
 use serde::{Deserialize, Serialize};
 
-use super::ball::Check;
-use super::{TrainingDefense, inner};
+use super::check::Check;
+use super::{CollapseCheck, TrainingDefense, inner};
 use crate::table::{Entry, defaults, training};
 
 /// Minimises the cross-entropy after one FGSM step of `step_size · ε` from a uniform draw of the
@@ -18,7 +18,8 @@ use crate::table::{Entry, defaults, training};
 /// The method can collapse within an epoch: the network learns to defeat the single step and loses
 /// all robustness to PGD. The paper's check is part of it: robust accuracy on a slice of the
 /// training data is measured after each epoch, and a fall by more than `collapse` stops the
-/// training (see [`super::RobustnessWatch`]).
+/// training (see [`super::RobustnessWatch`]). So does a network that is right at the single step's
+/// points and wrong under PGD from the beginning: more than `mismatch` between the two.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FgsmTraining {
@@ -32,6 +33,9 @@ pub struct FgsmTraining {
     pub warmup_epochs: u32,
     /// Largest fall of robust accuracy from one epoch to the next that does not stop the training.
     pub collapse: f64,
+    /// Largest distance of the accuracy at the points trained on from the robust accuracy that does
+    /// not stop the training, once the radius is the full one.
+    pub mismatch: f64,
 }
 
 impl Default for FgsmTraining {
@@ -42,6 +46,7 @@ impl Default for FgsmTraining {
             random_start: true,
             warmup_epochs: 0,
             collapse: 0.2,
+            mismatch: 0.3,
         }
     }
 }
@@ -89,13 +94,15 @@ impl TrainingDefense for FgsmTraining {
         Threat::new(Norm::Linf, self.epsilon.get()).ok()
     }
 
-    fn collapse(&self) -> Option<f64> {
-        Some(self.collapse)
+    fn collapse(&self) -> Option<CollapseCheck> {
+        let (fall, mismatch, full_radius) = (self.collapse, self.mismatch, self.warmup_epochs);
+        Some(CollapseCheck { fall, mismatch, full_radius })
     }
 
     fn check(&self) -> duress_core::Result<()> {
         let check = Check(ENTRY.name);
         check.positive("step_size", self.step_size)?;
-        check.share("collapse", self.collapse)
+        check.share("collapse", self.collapse)?;
+        check.share("mismatch", self.mismatch)
     }
 }

@@ -9,7 +9,7 @@ use duress_models::{Batch, Network, Objective, Result, Trainable};
 use serde::{Deserialize, Serialize};
 
 use super::TrainingDefense;
-use super::ball::Check;
+use super::check::Check;
 use super::inner::{mean_cross_entropy, parameters};
 use crate::table::{Entry, defaults, training};
 

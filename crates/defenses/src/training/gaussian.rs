@@ -2,13 +2,14 @@
 //!
 //! Cohen, Rosenfeld, Kolter. *Certified Adversarial Robustness via Randomized Smoothing.*
 //! ICML 2019, §3.3. <https://arxiv.org/abs/1902.02918>
-use duress_core::{Error, Threat, Use};
+use duress_core::{Threat, Use};
 use duress_models::train::{LossOutput, Step};
 use duress_models::{Batch, Network, Objective, Result, Trainable};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
+use super::check::Check;
 use super::{TrainingDefense, inner};
 use crate::table::{Entry, defaults, training};
 
@@ -65,14 +66,6 @@ impl TrainingDefense for GaussianAugmentation {
     }
 
     fn check(&self) -> duress_core::Result<()> {
-        if self.sigma.is_finite() && self.sigma > 0.0 {
-            return Ok(());
-        }
-        Err(Error::Parameter {
-            algorithm: ENTRY.name,
-            field: "sigma",
-            expected: "positive",
-            got: self.sigma.to_string(),
-        })
+        Check(ENTRY.name).positive("sigma", self.sigma)
     }
 }

@@ -11,7 +11,8 @@ use duress_models::{Batch, Error, Network, Objective, Result, Standard, Trainabl
 use serde::{Deserialize, Serialize};
 
 use super::TrainingDefense;
-use super::ball::{Ball, Check};
+use super::ball::Ball;
+use super::check::Check;
 use super::inner::{logits_at, mean_cross_entropy, parameters};
 use super::losses::divergence;
 use super::trades::most_divergent;

@@ -12,7 +12,7 @@ use duress_models::{Batch, Network, Objective, Result, Trainable};
 use serde::{Deserialize, Serialize};
 
 use super::TrainingDefense;
-use super::ball::Check;
+use super::check::Check;
 use super::difference::{logits_together, slopes};
 use super::inner::parameters;
 use crate::table::{Entry, defaults, training};

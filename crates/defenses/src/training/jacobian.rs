@@ -11,7 +11,7 @@ use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use super::TrainingDefense;
-use super::ball::Check;
+use super::check::Check;
 use super::difference::{directions, logits_together, slopes_of};
 use super::inner::parameters;
 use crate::table::{Entry, defaults, training};

@@ -3,6 +3,7 @@ mod adp;
 mod ball;
 mod base;
 pub mod certified;
+mod check;
 mod curvature;
 mod difference;
 mod distillation;
@@ -91,7 +92,7 @@ pub(crate) use trades::ENTRY as TRADES;
 pub use trades::Trades;
 pub(crate) use wasserstein::ENTRY as WASSERSTEIN_TRAINING;
 pub use wasserstein::WassersteinTraining;
-pub use watch::RobustnessWatch;
+pub use watch::{CollapseCheck, RobustnessWatch};
 pub(crate) use weight_perturbation::ENTRY as WEIGHT_PERTURBATION;
 pub use weight_perturbation::WeightPerturbation;
 pub(crate) use yopo::ENTRY as YOPO;
@@ -110,9 +111,8 @@ pub trait TrainingDefense: std::fmt::Debug + Send + Sync {
         Initialization::default()
     }
 
-    /// How far robust accuracy may fall from one epoch to the next before the training counts as
-    /// collapsed; `None` where no such check belongs to the method.
-    fn collapse(&self) -> Option<f64> {
+    /// When the training counts as collapsed; `None` where no such check belongs to the method.
+    fn collapse(&self) -> Option<CollapseCheck> {
         None
     }
 

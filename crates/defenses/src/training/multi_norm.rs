@@ -14,7 +14,8 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::TrainingDefense;
-use super::ball::{Ball, Check};
+use super::ball::Ball;
+use super::check::Check;
 use super::inner::{adversarial_rows, logits_at, mean_cross_entropy, parameters};
 use crate::table::{Entry, defaults, training};
 

@@ -8,7 +8,7 @@ use duress_models::train::{LossOutput, Step, map_matrices};
 use duress_models::{Batch, Network, Objective, Result, Trainable};
 use serde::{Deserialize, Serialize};
 
-use super::ball::Check;
+use super::check::Check;
 use super::inner::parameters;
 use super::{BaseRecipe, TrainingDefense};
 use crate::table::{Entry, defaults, training};

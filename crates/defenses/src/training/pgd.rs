@@ -10,7 +10,8 @@ use duress_models::{Batch, Network, Objective, Result, Trainable};
 use serde::{Deserialize, Serialize};
 
 use super::TrainingDefense;
-use super::ball::{Ball, Check};
+use super::ball::Ball;
+use super::check::Check;
 use super::inner::{adversarial_rows, loss_at, parameters};
 use super::minimax::{Minimax, minimax};
 use crate::table::{Entry, defaults, training};

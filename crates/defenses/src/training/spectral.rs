@@ -11,7 +11,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
-use super::ball::Check;
+use super::check::Check;
 use super::inner::parameters;
 use super::{BaseRecipe, TrainingDefense};
 use crate::table::{Entry, defaults, training};

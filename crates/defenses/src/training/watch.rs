@@ -8,6 +8,19 @@ use duress_core::{
 use duress_models::train::{EpochReport, Verdict, Watch, snapshot};
 use duress_models::{Result, Trainable};
 
+/// What counts as catastrophic overfitting to a single-step adversary. Wong, Rice, Kolter. *Fast is
+/// Better than Free.* ICLR 2020, §5. <https://arxiv.org/abs/2001.03994>
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CollapseCheck {
+    /// Robust accuracy falls by more than this from one epoch to the next.
+    pub fall: f64,
+    /// The accuracy at the points trained on is above the robust accuracy by more than this: of
+    /// trainings that never were robust.
+    pub mismatch: f64,
+    /// Epoch from which on the training's radius is the one that is watched.
+    pub full_radius: u32,
+}
+
 /// Measures the network on held-out samples after each epoch, under PGD.
 ///
 /// Never give it test samples: what it measures selects the weights.
@@ -24,8 +37,8 @@ pub struct RobustnessWatch<'a> {
     pub threat: Threat,
     /// The attack that measures.
     pub attack: Pgd,
-    /// Stop when the score falls by more than this from one epoch to the next.
-    pub collapse: Option<f64>,
+    /// When to stop the training.
+    pub collapse: Option<CollapseCheck>,
     /// Seed of the attack's starts.
     pub seed: Seed,
     /// Computes the passes.
@@ -56,17 +69,24 @@ impl<M: Trainable> Watch<M> for RobustnessWatch<'_> {
 }
 
 impl RobustnessWatch<'_> {
-    /// Compares with the epoch before, which stands in the reports: right after a resume too.
+    /// Compares with the epoch before, which stands in the reports: right after a resume too; and
+    /// with what the epoch got right at the points that it trained on.
     fn collapsed(&self, history: &[EpochReport], score: f64) -> Option<String> {
-        let limit = self.collapse?;
-        let before = history.iter().rev().skip(1).find_map(|report| report.score)?;
-        (before - score > limit).then(|| {
-            format!(
-                "catastrophic overfitting: robust accuracy fell from {:.1} % to {:.1} %",
-                100.0 * before,
-                100.0 * score
-            )
-        })
+        let limits = self.collapse?;
+        let told = |what: &str, from: f64, to: f64| {
+            let (from, to) = (100.0 * from, 100.0 * to);
+            Some(format!("catastrophic overfitting: {what} {from:.1} % to {to:.1} %"))
+        };
+        let before = history.iter().rev().skip(1).find_map(|report| report.score);
+        if let Some(before) = before.filter(|before| before - score > limits.fall) {
+            return told("robust accuracy fell from", before, score);
+        }
+        let now = history.last().filter(|report| report.epoch >= limits.full_radius)?;
+        let trained = now.correct? as f64 / now.samples.max(1) as f64;
+        if trained - score > limits.mismatch {
+            return told("more steps take the accuracy from", trained, score);
+        }
+        None
     }
 }
 

@@ -7,7 +7,7 @@ use duress_models::train::{LossOutput, Step, perturbed, training_copy};
 use duress_models::{Batch, Network, Objective, Result, Trainable};
 use serde::{Deserialize, Serialize};
 
-use super::ball::Check;
+use super::check::Check;
 use super::inner::parameters;
 use super::{BaseRecipe, Trades, TrainingDefense};
 use crate::table::{Entry, defaults, training};

@@ -10,7 +10,8 @@ use duress_models::{Batch, FirstLayer, Network, Objective, Result};
 use serde::{Deserialize, Serialize};
 
 use super::TrainingDefense;
-use super::ball::{Ball, Check};
+use super::ball::Ball;
+use super::check::Check;
 use super::inner::{mean_cross_entropy, parameters};
 use crate::table::{Entry, defaults, training};
 

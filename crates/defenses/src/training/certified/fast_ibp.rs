@@ -7,10 +7,11 @@ use duress_models::train::{LossOutput, Step};
 use duress_models::{Batch, Initialization, Layered, Network, Objective, Result};
 use serde::{Deserialize, Serialize};
 
-use super::loss::{Bounded, Check, threat};
+use super::loss::{Bounded, threat};
 use super::schedule::{Ramp, Schedule};
 use crate::table::{Entry, defaults, training};
 use crate::training::TrainingDefense;
+use crate::training::check::Check;
 
 /// Minimises the cross-entropy of the worst logits by intervals, from weights drawn for intervals,
 /// with regularisers that keep bounds tight and rectifiers balanced while the radius grows.
@@ -81,10 +82,7 @@ impl<M: Layered> Objective<M> for FastIbpTraining {
         let radius = self.epsilon.get() * share;
         let bounded = Bounded::new(network, batch, step)?;
         let on_box = (radius > 0.0).then(|| bounded.on_box(bounded.rows.clone(), radius, 1.0));
-        let loss = match &on_box {
-            Some(on_box) => bounded.robust(bounded.margins(on_box)),
-            None => bounded.clean(),
-        };
+        let loss = bounded.robust_or_clean(on_box.as_ref());
         let weight = self.regularization * (1.0 - share);
         let regularizers = bounded.regularizers(weight, radius, on_box.as_ref());
         Ok(bounded.output(loss, regularizers, self.l1))

@@ -8,10 +8,11 @@ use duress_models::train::{LossOutput, Step};
 use duress_models::{Batch, Layered, Network, Objective, Result};
 use serde::{Deserialize, Serialize};
 
-use super::loss::{Bounded, Check, between, mix, threat};
+use super::loss::{Bounded, between, mix, threat};
 use super::schedule::{Ramp, Schedule};
 use crate::table::{Entry, defaults, training};
 use crate::training::TrainingDefense;
+use crate::training::check::Check;
 
 /// Minimises `κ L(z) + (1 − κ) L(ẑ)`: the cross-entropy of the clean logits and that of the worst
 /// logits by intervals on the Linf ball, cut to the input box.

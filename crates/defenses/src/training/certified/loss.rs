@@ -1,11 +1,13 @@
 //! What the certified trainings have in common.
 use burn::prelude::*;
-use duress_core::{Epsilon, Error, Norm, Threat};
+use duress_attacks::Pgd;
+use duress_core::{Epsilon, Norm, Threat};
 use duress_models::bounds::{InputBox, Intervals, Propagation};
 use duress_models::train::{LossOutput, Step, cross_entropy};
 use duress_models::{Batch, Layered, Result};
 
 use super::regularizers;
+use crate::training::inner;
 
 /// Radius of the boxes whose growth is regularised while the training's own radius is smaller: the
 /// authors' code of Shi et al. 2021.
@@ -61,6 +63,14 @@ impl<'a> Bounded<'a> {
         self.cross_entropy(-margins)
     }
 
+    /// The bound on the boxes, or the clean loss where there are none yet.
+    pub(super) fn robust_or_clean(&self, on_box: Option<&OnBox>) -> Tensor<1> {
+        match on_box {
+            Some(on_box) => self.robust(self.margins(on_box)),
+            None => self.clean(),
+        }
+    }
+
     /// The regularisers of Shi et al. times `weight`, on boxes of at least a millionth; `known` are
     /// the intervals there are already.
     pub(super) fn regularizers(
@@ -99,6 +109,22 @@ impl<'a> Bounded<'a> {
     }
 }
 
+/// The rows that PGD finds on the Linf ball of `radius`; the clean ones at radius 0.
+pub(super) fn searched<M: Layered>(
+    (steps, step_size): (usize, f64),
+    radius: f64,
+    network: &M,
+    batch: &Batch,
+    step: &Step<'_>,
+) -> Result<Tensor<2>> {
+    if radius <= 0.0 {
+        return Ok(batch.rows.clone());
+    }
+    let attack = Pgd { steps, step_size, ..Pgd::paper() };
+    let threat = Threat::new(Norm::Linf, radius)?;
+    inner::adversarial_rows(&attack, &threat, network, batch, step)
+}
+
 /// `share · first + (1 − share) · second`, where what has no share is not computed.
 pub(super) fn mix<const D: usize>(
     share: f64,
@@ -122,40 +148,4 @@ pub(super) fn between(start: f64, end: f64, share: f64) -> f64 {
 /// The Linf ball that a training minimises the worst case of.
 pub(super) fn threat(epsilon: Epsilon) -> Option<Threat> {
     Threat::new(Norm::Linf, epsilon.get()).ok()
-}
-
-/// Checks hyperparameters of one algorithm.
-pub(super) struct Check(pub(super) &'static str);
-
-impl Check {
-    /// `got` is between 0 and 1.
-    pub(super) fn share(&self, field: &'static str, got: f64) -> duress_core::Result<()> {
-        self.expect((0.0..=1.0).contains(&got), field, "between 0 and 1", got)
-    }
-
-    /// `got` is finite and above 0.
-    pub(super) fn positive(&self, field: &'static str, got: f64) -> duress_core::Result<()> {
-        self.expect(got.is_finite() && got > 0.0, field, "positive", got)
-    }
-
-    /// `got` is finite and at least 0.
-    pub(super) fn not_negative(&self, field: &'static str, got: f64) -> duress_core::Result<()> {
-        self.expect(got.is_finite() && got >= 0.0, field, "finite and at least 0", got)
-    }
-
-    /// `got` is at least 1.
-    pub(super) fn at_least_one(&self, field: &'static str, got: usize) -> duress_core::Result<()> {
-        self.expect(got >= 1, field, "at least 1", got)
-    }
-
-    fn expect(
-        &self,
-        holds: bool,
-        field: &'static str,
-        expected: &'static str,
-        got: impl ToString,
-    ) -> duress_core::Result<()> {
-        let (algorithm, got) = (self.0, got.to_string());
-        if holds { Ok(()) } else { Err(Error::Parameter { algorithm, field, expected, got }) }
-    }
 }

@@ -2,16 +2,16 @@
 //!
 //! De Palma, Bunel, Dvijotham, Kumar, Stanforth, Lomuscio. *Expressive Losses for Verified
 //! Robustness via Convex Combinations.* ICLR 2024. <https://arxiv.org/abs/2305.13991>
-use duress_attacks::Pgd;
-use duress_core::{Epsilon, Norm, Threat};
+use duress_core::{Epsilon, Threat};
 use duress_models::train::{LossOutput, Step};
 use duress_models::{Batch, Initialization, Layered, Network, Objective, Result};
 use serde::{Deserialize, Serialize};
 
-use super::loss::{Bounded, Check, mix, threat};
+use super::loss::{Bounded, mix, searched, threat};
 use super::schedule::{Ramp, Schedule};
 use crate::table::{Entry, defaults, training};
-use crate::training::{TrainingDefense, inner};
+use crate::training::TrainingDefense;
+use crate::training::check::Check;
 
 /// Minimises `α L_IBP + (1 − α) L_adv`: the cross-entropy of the worst logits by intervals and that
 /// at the worst point that PGD finds. α = 1 is interval training, α = 0 adversarial training.
@@ -92,14 +92,8 @@ impl<M: Layered> Objective<M> for MtlIbpTraining {
     fn loss(&self, network: &M, batch: &Batch, step: &Step<'_>) -> Result<LossOutput> {
         let share = self.schedule().share(ENTRY.name, step)?;
         let radius = self.epsilon.get() * share;
-        let adversarial = if radius > 0.0 && self.alpha < 1.0 {
-            let (steps, step_size) = (self.steps, self.step_size);
-            let attack = Pgd { steps, step_size, ..Pgd::paper() };
-            let threat = Threat::new(Norm::Linf, radius * self.attack_radius)?;
-            inner::adversarial_rows(&attack, &threat, network, batch, step)?
-        } else {
-            batch.rows.clone()
-        };
+        let attacked = if self.alpha < 1.0 { radius * self.attack_radius } else { 0.0 };
+        let adversarial = searched((self.steps, self.step_size), attacked, network, batch, step)?;
         let bounded = Bounded::new(network, batch, step)?;
         let on_box = (radius > 0.0 && self.alpha > 0.0)
             .then(|| bounded.on_box(bounded.rows.clone(), radius, 1.0));

@@ -2,16 +2,16 @@
 //!
 //! Müller, Eckert, Fischer, Vechev. *Certified Training: Small Boxes are All You Need.* ICLR 2023.
 //! <https://arxiv.org/abs/2210.04871>
-use duress_attacks::Pgd;
-use duress_core::{Epsilon, Norm, Threat};
+use duress_core::{Epsilon, Threat};
 use duress_models::train::{LossOutput, Step};
 use duress_models::{Batch, Initialization, Layered, Network, Objective, Result};
 use serde::{Deserialize, Serialize};
 
-use super::loss::{Bounded, Check, threat};
+use super::loss::{Bounded, searched, threat};
 use super::schedule::{Ramp, Schedule};
 use crate::table::{Entry, defaults, training};
-use crate::training::{TrainingDefense, inner};
+use crate::training::TrainingDefense;
+use crate::training::check::Check;
 
 /// Minimises the cross-entropy of the worst logits by intervals on the box of radius `λ ε` around
 /// the worst point that PGD finds in the ball of radius `(1 − λ) ε`.
@@ -94,21 +94,11 @@ impl<M: Layered> Objective<M> for SabrTraining {
     fn loss(&self, network: &M, batch: &Batch, step: &Step<'_>) -> Result<LossOutput> {
         let share = self.schedule().share(ENTRY.name, step)?;
         let radius = self.epsilon.get() * share;
-        let (small, searched) = (radius * self.lambda, radius * (1.0 - self.lambda));
-        let middle = if searched > 0.0 {
-            let (steps, step_size) = (self.steps, self.step_size);
-            let attack = Pgd { steps, step_size, ..Pgd::paper() };
-            let threat = Threat::new(Norm::Linf, searched)?;
-            inner::adversarial_rows(&attack, &threat, network, batch, step)?
-        } else {
-            batch.rows.clone()
-        };
+        let (small, searched_radius) = (radius * self.lambda, radius * (1.0 - self.lambda));
+        let middle = searched((self.steps, self.step_size), searched_radius, network, batch, step)?;
         let bounded = Bounded::new(network, batch, step)?;
         let on_box = (radius > 0.0).then(|| bounded.on_box(middle, small, self.relu_shrinking));
-        let loss = match &on_box {
-            Some(on_box) => bounded.robust(bounded.margins(on_box)),
-            None => bounded.clean(),
-        };
+        let loss = bounded.robust_or_clean(on_box.as_ref());
         let weight = self.regularization * (1.0 - share);
         let regularizers = bounded.regularizers(weight, small, on_box.as_ref());
         Ok(bounded.output(loss, regularizers, self.l1))

@@ -8,7 +8,7 @@ use duress_models::{Batch, Network, Objective, Result, Trainable};
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Entry, defaults, training};
-use crate::training::ball::Check;
+use crate::training::check::Check;
 use crate::training::{TrainingDefense, inner};
 
 /// Minimises the cross-entropy at rows of which only `keep` positions are left, as the certifier

@@ -14,7 +14,7 @@ use super::noise::{
 };
 use crate::table::{Entry, defaults, training};
 use crate::training::TrainingDefense;
-use crate::training::ball::Check;
+use crate::training::check::Check;
 use crate::training::inner::parameters;
 
 /// Minimises the cross-entropy under noise plus `λ 1/m Σᵢ KL(p̄ ‖ p(x + δᵢ)) + η H(p̄)`, where `p̄`

@@ -8,7 +8,7 @@ use duress_models::{Batch, Network, Objective, Result, Trainable};
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Entry, defaults, training};
-use crate::training::ball::Check;
+use crate::training::check::Check;
 use crate::training::{TrainingDefense, inner};
 
 /// Minimises the cross-entropy at rows whose features were rounded to the nearest of their levels
@@ -54,8 +54,8 @@ impl<M: Trainable> Objective<M> for DiscreteAugmentation {
         let shifts = step
             .epoch_seed()
             .rows(&batch.ids, at, features, &device, |rng, row| noise.shifts(rng, row));
-        let noisy = noise.shifted_rows(rows, shifts, step.domain);
-        Ok(inner::loss_at(noisy, network, batch, step))
+        let moved = noise.shifted_rows(rows, shifts, step.domain);
+        Ok(inner::loss_at(moved, network, batch, step))
     }
 }
 

@@ -14,7 +14,7 @@ use statrs::distribution::{Continuous, ContinuousCDF, Normal};
 use super::noise::{check, logits_under, mean_probabilities, noises};
 use crate::table::{Entry, defaults, training};
 use crate::training::TrainingDefense;
-use crate::training::ball::Check;
+use crate::training::check::Check;
 use crate::training::inner::parameters;
 
 /// Added to probabilities before their logarithm, as in the official code.

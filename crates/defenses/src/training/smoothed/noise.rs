@@ -7,7 +7,7 @@ use duress_models::{Batch, Trainable};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
-use crate::training::ball::Check;
+use crate::training::check::Check;
 use crate::training::difference::logits_together;
 use crate::training::inner::mean_cross_entropy;
 

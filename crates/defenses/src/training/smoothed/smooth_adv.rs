@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::noise::{check, logits_under, mean_of_cross_entropies, noises};
 use crate::table::{Entry, defaults, training};
 use crate::training::TrainingDefense;
-use crate::training::ball::Check;
+use crate::training::check::Check;
 use crate::training::inner::{parameters, ramp};
 
 /// Minimises the cross-entropy under noise at the point of an L2 ball that maximises

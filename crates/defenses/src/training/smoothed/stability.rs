@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::noise::{check, logits_under, mean_of, noises};
 use crate::table::{Entry, defaults, training};
 use crate::training::TrainingDefense;
-use crate::training::ball::Check;
+use crate::training::check::Check;
 use crate::training::inner::{mean_cross_entropy, parameters};
 
 /// Minimises `CE(f(x), y) + λ 1/m Σᵢ CE(f(x + δᵢ), softmax f(x))`: answers under noise are to be
