@@ -2,9 +2,11 @@
 use duress_core::Norm;
 use duress_metrics::{AccuracyCurve, CurvePoint, Proportion, certified, certified_steps};
 
+use super::certifiers::{Certified, certified as certified_rows};
 use super::comparison::{Comparison, short};
 use crate::report::{
-    Drawing, HeatMap, Interpolation, LineChart, Model, RadiusUnit, Scatter, Series,
+    Dot, DotPlot, Dots, Drawing, HeatMap, Interpolation, LineChart, Model, RadiusUnit, Scatter,
+    Series,
 };
 use crate::row::Measured;
 use crate::{Journal, Result, Row};
@@ -24,6 +26,9 @@ pub(super) fn all(journal: &Journal, models: &[Comparison]) -> Result<Vec<Figure
     }
     for norm in Norm::ALL {
         figures.extend(certified_curves(journal, models, norm)?);
+    }
+    for norm in Norm::ALL {
+        figures.extend(certification_costs(rows, norm)?);
     }
     figures.extend(trade_off(models)?);
     for norm in Norm::ALL {
@@ -117,6 +122,65 @@ fn certified_curves(
     }))
 }
 
+/// Fewest models between which a growth can be seen.
+const GROWTH: usize = 3;
+
+/// What each certifier certifies and costs from model to model, at the largest radius that all were
+/// asked for.
+fn certification_costs(rows: &[Row], norm: Norm) -> Result<Option<Figure>> {
+    let found: Vec<Certified> =
+        certified_rows(rows).into_iter().filter(|c| c.norm == norm).collect();
+    let (mut models, mut certifiers) = (Vec::new(), Vec::new());
+    for one in &found {
+        if !models.contains(&one.model) {
+            models.push(one.model.clone());
+        }
+        if !certifiers.contains(&one.certifier) {
+            certifiers.push(one.certifier.clone());
+        }
+    }
+    let of = |model: &str, certifier: &str, radius: f64| {
+        let same = |one: &&Certified| one.model == model && one.certifier == certifier;
+        found.iter().filter(same).find(|one| one.radius.to_bits() == radius.to_bits())
+    };
+    let asked =
+        |radius: f64| found.iter().all(|one| of(&one.model, &one.certifier, radius).is_some());
+    let radii = found.iter().map(|one| one.radius).filter(|&radius| asked(radius));
+    let Some(radius) = radii.reduce(f64::max).filter(|_| models.len() >= GROWTH) else {
+        return Ok(None);
+    };
+    let dot = |model: &String, certifier: &str| {
+        let one = of(model, certifier, radius)?;
+        (one.seconds > 0.0).then_some(Dot { share: one.certified, seconds: one.seconds })
+    };
+    let series = certifiers.iter().map(|certifier| Dots {
+        name: certifier.clone(),
+        dots: models.iter().map(|model| dot(model, certifier)).collect(),
+    });
+    let sizes = models.iter().map(|model| {
+        let size =
+            rows.iter().filter(|row| row.model == *model).find_map(|row| match row.measured {
+                Measured::Clean { parameters, .. } => Some(parameters),
+                _ => None,
+            });
+        size.map_or_else(|| model.clone(), |size| format!("{model} ({size})"))
+    });
+    let plot = DotPlot {
+        title: format!("Certified at {norm} {} and what it costs", short(radius)),
+        share_label: "Certified (%)".into(),
+        seconds_label: "Time a sample".into(),
+        models: sizes.collect(),
+        series: series.collect(),
+    };
+    Ok(Some(Figure {
+        name: format!("certification-costs-{norm}"),
+        drawing: plot.draw()?,
+        caption: "In brackets the number of trained parameters. The time is that of all radii the \
+                  certifier was asked for."
+            .into(),
+    }))
+}
+
 fn trade_off(models: &[Comparison]) -> Result<Option<Figure>> {
     let points: Vec<Model> = models
         .iter()
@@ -196,4 +260,24 @@ fn transfer(rows: &[Row], models: &[Comparison], norm: Norm) -> Result<Option<Fi
         drawing: chart.draw()?,
         caption: "On the diagonal the attack on the model itself.".into(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::certified as certificates;
+
+    #[test]
+    fn costs_are_drawn_from_three_models_on() {
+        let rows = |count: usize| -> Vec<Row> {
+            (0..count).map(|at| certificates(&format!("m{at}"), Norm::Linf, 0.0)).collect()
+        };
+        assert!(certification_costs(&rows(2), Norm::Linf).unwrap().is_none());
+        assert!(certification_costs(&rows(3), Norm::L2).unwrap().is_none());
+        let figure = certification_costs(&rows(3), Norm::Linf).unwrap().unwrap();
+        assert_eq!(figure.name, "certification-costs-linf");
+        // The largest radius of the rows.
+        let text = figure.drawing.svg().unwrap();
+        assert!(text.contains("linf 0.2") && text.contains("m2"), "{text}");
+    }
 }

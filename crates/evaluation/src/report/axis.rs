@@ -48,6 +48,31 @@ impl Axis {
         }
     }
 
+    /// Decades of seconds from `10^low` to `10^high`, of which about five are named; its values are
+    /// the logarithms.
+    pub(super) fn decades((low, high): (f64, f64), pixels: (f64, f64)) -> Self {
+        let (first, last) = (low as i32, high as i32);
+        let step = ((last - first) as usize).div_ceil(5).max(1);
+        let name = |power: i32| match power {
+            0.. => format!("{} s", 10_f64.powi(power)),
+            -3.. => format!("{} ms", 10_f64.powi(power + 3)),
+            -6.. => format!("{} µs", 10_f64.powi(power + 6)),
+            _ => format!("1e{power} s"),
+        };
+        let ticks = (first..=last).step_by(step).map(|power| (f64::from(power), name(power)));
+        Self { domain: (low, high), pixels, ticks: ticks.collect() }
+    }
+
+    /// Where it begins and ends.
+    pub(super) fn pixels(&self) -> (f64, f64) {
+        self.pixels
+    }
+
+    /// Values that are named, with their names.
+    pub(super) fn ticks(&self) -> &[(f64, String)] {
+        &self.ticks
+    }
+
     /// The pixel of a value; values outside the domain land on its ends.
     pub(super) fn at(&self, value: f64) -> f64 {
         let (low, high) = self.domain;
@@ -131,6 +156,14 @@ mod tests {
         assert_eq!(names(&pixels)[..3], ["0", "1/255", "2/255"]);
         assert_eq!(names(&pixels).len(), 9);
         assert_eq!(names(&Axis::radius(0.0, RadiusUnit::Decimal, (0.0, 1.0))).len(), 6);
+    }
+
+    #[test]
+    fn decades_are_named_in_units_of_time() {
+        let axis = Axis::decades((-5.0, 1.0), (0.0, 6.0));
+        assert_eq!(names(&axis), ["10 µs", "1 ms", "100 ms", "10 s"]);
+        assert!((axis.at(-2.0) - 3.0).abs() < 1e-12);
+        assert_eq!(names(&Axis::decades((0.0, 1.0), (0.0, 1.0))), ["1 s", "10 s"]);
     }
 
     proptest! {

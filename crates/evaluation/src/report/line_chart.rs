@@ -170,7 +170,7 @@ pub(super) fn stroke(index: usize) -> Stroke {
 }
 
 /// One of five shapes around a point.
-fn marker(drawing: &mut Drawing, (x, y): Point, index: usize) {
+pub(super) fn marker(drawing: &mut Drawing, (x, y): Point, index: usize) {
     let colour: Colour = SERIES[index % SERIES.len()];
     let corners: &[(f64, f64)] = match index % 5 {
         0 => {

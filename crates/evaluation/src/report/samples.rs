@@ -4,6 +4,7 @@ use duress_metrics::Proportion;
 use super::{
     Cell, Drawing, Example, Finding, Gallery, Interpolation, Page, Prediction, Severity, Table,
     changes::tests::{changes, feature},
+    dot_plot::tests::plot,
     heatmap::tests::heat_map,
     line_chart::tests::chart,
     scatter::tests::{model, scatter},
@@ -34,6 +35,7 @@ fn drawings() -> Vec<(&'static str, Drawing)> {
         ("lines", chart(4, Interpolation::Linear).draw()),
         ("lines-7", chart(7, Interpolation::Linear).draw()),
         ("steps", chart(3, Interpolation::Step).draw()),
+        ("dots", plot(10, 4).draw()),
         ("scatter", scatter(models.to_vec()).draw()),
         ("transfer", heat_map(&names).draw()),
         ("transfer-long", heat_map(&long).draw()),
