@@ -47,6 +47,7 @@ mod error;
 mod forward;
 mod input;
 mod interval;
+mod kernel;
 mod lines;
 mod network;
 mod relaxation;
