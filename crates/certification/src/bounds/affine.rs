@@ -75,19 +75,23 @@ fn centred(
             return None;
         }
     }
-    let gamma = gamma(network.terms());
-    let mut intervals = Intervals::unknown(size);
+    let (gamma, error) = (gamma(network.terms()), TINY * reach);
+    let [lower, upper] = [(); 2].map(|()| Vec::with_capacity(size));
+    let mut intervals = Intervals { lower, upper };
     let mut weights = Vec::with_capacity(size);
     for at in 0..size {
         let bias = bias.get(at).copied().unwrap_or(0.0);
         let center = sums.center[at] + bias;
         let size = gamma * (sums.size[at] + bias.abs());
-        let error = size + TINY * reach;
-        let radius = sums.radius[at];
-        intervals.tighten(at, down(center - radius, error), up(center + radius, error));
+        // The roundings of these sums are two of the sixteen more that γ has.
+        let radius = sums.radius[at] + (1.01 * size + error);
+        let (low, high) = (center - radius, center + radius);
+        let bounded = low.abs().max(high.abs()) < f64::INFINITY && !low.is_nan();
+        intervals.lower.push(if bounded { low } else { f64::NEG_INFINITY });
+        intervals.upper.push(if bounded { high } else { f64::INFINITY });
         weights.push(size + TINY);
     }
-    Some(Forward { intervals, weights, underflow: TINY * reach * size as f64 })
+    Some(Forward { intervals, weights, underflow: error * size as f64 })
 }
 
 /// Centres, half widths and magnitudes of intervals that have ends.

@@ -7,15 +7,27 @@ use super::backward::{Analysis, Rows, value_bounds};
 use super::input::InputSet;
 use super::interval::Intervals;
 use super::network::{Network, Step};
-use super::relaxation::{is_loose, relax, weights};
+use super::relaxation::{self, is_loose, relax, weights};
 use super::{Error, Options, Result};
 
-/// Intervals of each step from those before it alone.
-pub(super) fn by_intervals<'a>(network: &'a Network, set: &'a InputSet) -> Result<Analysis<'a>> {
+/// Intervals of each step from those before it alone; planes too if `planes`, without which nothing
+/// can go back further than to a step that is not linear.
+pub(super) fn by_intervals<'a>(
+    network: &'a Network,
+    set: &'a InputSet,
+    planes: bool,
+) -> Result<Analysis<'a>> {
     network.check_features(set.features())?;
     let mut analysis = start(network, set);
     for index in 1..network.steps.len() {
-        analysis.advance(index);
+        if planes || network.is_affine(index) {
+            analysis.advance(index);
+            continue;
+        }
+        analysis.known.push(relaxation::intervals(network, index, &analysis.known));
+        analysis.planes.push(Vec::new());
+        analysis.weights.push(Vec::new());
+        analysis.underflow.push(0.0);
     }
     Ok(analysis)
 }

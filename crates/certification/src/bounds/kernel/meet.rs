@@ -84,8 +84,8 @@ impl<const CROSS: bool> Meet<'_, CROSS> {
                 let own = &mut line[at * lanes..][..lanes];
                 let a = load::<S>(own);
                 let side = a.gt(zero).select(sides.0, sides.1);
-                constants[at] = constants[at] + a.eq(zero).select(zero, a * side);
-                errors[at] = errors[at] + a.eq(zero).select(zero, a.abs() * weight);
+                constants[at] += a.eq(zero).select(zero, a * side);
+                errors[at] += a.eq(zero).select(zero, a.abs() * weight);
                 if CROSS {
                     // NaN is neither 0 nor positive: it stays.
                     let slope = a.gt(zero).select(slopes.0, slopes.1);

@@ -14,4 +14,4 @@ mod three;
 
 pub(super) use meet::{Meeting, cross, meet};
 pub(super) use scatter::{Scatter, scatter};
-pub(super) use three::{Sums, add_channels, dots};
+pub(super) use three::{Channels, Sums, add_channels, dots};

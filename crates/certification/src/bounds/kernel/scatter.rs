@@ -92,13 +92,13 @@ impl Scatter<'_> {
             let weights = &self.weights[weights + first..][..M];
             let from = &self.from[line + column..][..N * lanes];
             let mut values = [splat::<S>(0.0); N];
-            for (at, value) in values.iter_mut().enumerate() {
-                *value = load::<S>(&from[at * lanes..]);
+            for at in 0..N {
+                values[at] = load::<S>(&from[at * lanes..]);
             }
-            for (sums, &weight) in sums.iter_mut().zip(weights) {
-                let weight = splat::<S>(weight);
-                for (sum, &value) in sums.iter_mut().zip(&values) {
-                    *sum = multiply_add::<S>(weight, value, *sum);
+            for result in 0..M {
+                let weight = splat::<S>(weights[result]);
+                for at in 0..N {
+                    sums[result][at] = multiply_add::<S>(weight, values[at], sums[result][at]);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Sums of a linear map at three lists of values at once: the weights are read one time.
 //!
 //! With centres c, half widths r and magnitudes m of intervals: `Σ w c`, `Σ |w| r` and `Σ |w| m`.
+#![expect(clippy::needless_range_loop, reason = "an iterator in the innermost loop is not inlined")]
 use macerator::{AutoArch, Simd, WithSimd};
 
 use super::lanes::{Lanes, lanes, load, multiply_add, multiply_add_one, splat, store};
@@ -86,68 +87,90 @@ fn across<S: Simd>(values: Lanes<S>) -> f64 {
     all[..lanes::<S>()].iter().sum()
 }
 
-/// Adds `Σ w[k] · x[place of k]` over `terms`, pairs of k and a place, to each of as many results
-/// as a row of weights has: `weights` is `[k, results]`, and results a multiple of 8.
-pub(in crate::bounds) fn add_channels(
-    weights: &[f64],
-    terms: &[(u32, u32)],
-    values: &Sums,
-    sums: &mut Sums,
-) {
-    AutoArch::new().dispatch(Channels { weights, terms, values, sums });
+/// The channels of a group of a convolution, all positions.
+#[derive(Debug)]
+pub(in crate::bounds) struct Channels<'a> {
+    /// `[i, tap, wide]`: for each term the weights of all channels of the result, and zeros.
+    pub(in crate::bounds) weights: &'a [f64],
+    /// Channels of the result with their zeros, a multiple of 8.
+    pub(in crate::bounds) wide: usize,
+    /// Channels of the result without.
+    pub(in crate::bounds) outputs: usize,
+    /// Channels that are read, and where in the values the first begins.
+    pub(in crate::bounds) inputs: (usize, usize),
+    /// Places in a plane of a channel that is read.
+    pub(in crate::bounds) pixels: usize,
+    /// Places in a window.
+    pub(in crate::bounds) taps: usize,
+    /// For each position in the result, places in a plane and in a window.
+    pub(in crate::bounds) windows: &'a [&'a [(u32, u32)]],
+    /// The values that are read.
+    pub(in crate::bounds) values: &'a Sums,
+    /// What is added to: where in it the first channel begins.
+    pub(in crate::bounds) sums: (&'a mut Sums, usize),
 }
 
-struct Channels<'a> {
-    weights: &'a [f64],
-    terms: &'a [(u32, u32)],
-    values: &'a Sums,
-    sums: &'a mut Sums,
+/// Adds the sums of a convolution.
+pub(in crate::bounds) fn add_channels(work: Channels<'_>) {
+    AutoArch::new().dispatch(work);
 }
 
 impl WithSimd for Channels<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self) {
-        let mut first = 0;
-        let (lanes, results) = (lanes::<S>(), self.sums.center.len());
-        let mut work = self;
-        while first + 2 * lanes <= results {
-            work.block::<S, 2>(first);
+    fn with_simd<S: Simd>(mut self) {
+        let (lanes, mut first) = (lanes::<S>(), 0);
+        while first + 2 * lanes <= self.wide {
+            self.block::<S, 2>(first);
             first += 2 * lanes;
         }
-        while first < results {
-            work.block::<S, 1>(first);
+        while first < self.wide {
+            self.block::<S, 1>(first);
             first += lanes;
         }
     }
 }
 
 impl Channels<'_> {
+    /// `N` vectors of channels from `first` on.
     #[inline(always)]
     fn block<S: Simd, const N: usize>(&mut self, first: usize) {
-        let (lanes, results) = (lanes::<S>(), self.sums.center.len());
-        let mut sums = [[splat::<S>(0.0); N]; 3];
-        for &(k, place) in self.terms {
-            let row = &self.weights[k as usize * results + first..][..N * lanes];
-            let place = place as usize;
-            let c = splat::<S>(self.values.center[place]);
-            let r = splat::<S>(self.values.radius[place]);
-            let m = splat::<S>(self.values.size[place]);
-            for at in 0..N {
-                let w = load::<S>(&row[at * lanes..]);
-                let size = w.abs();
-                sums[0][at] = multiply_add::<S>(w, c, sums[0][at]);
-                sums[1][at] = multiply_add::<S>(size, r, sums[1][at]);
-                sums[2][at] = multiply_add::<S>(size, m, sums[2][at]);
+        let (lanes, pixels, positions) = (lanes::<S>(), self.pixels, self.windows.len());
+        let (inputs, begin) = self.inputs;
+        let Sums { center, radius, size } = self.values;
+        for (position, window) in self.windows.iter().enumerate() {
+            let mut sums = [[splat::<S>(0.0); N]; 3];
+            for input in 0..inputs {
+                let start = begin + input * pixels;
+                let weights = &self.weights[input * self.taps * self.wide..];
+                let [c, r, m] = [center, radius, size].map(|it| &it[start..][..pixels]);
+                for &(place, tap) in *window {
+                    let row = &weights[tap as usize * self.wide + first..][..N * lanes];
+                    let read = place as usize;
+                    let c = splat::<S>(c[read]);
+                    let r = splat::<S>(r[read]);
+                    let m = splat::<S>(m[read]);
+                    for at in 0..N {
+                        let w = load::<S>(&row[at * lanes..]);
+                        let size = w.abs();
+                        sums[0][at] = multiply_add::<S>(w, c, sums[0][at]);
+                        sums[1][at] = multiply_add::<S>(size, r, sums[1][at]);
+                        sums[2][at] = multiply_add::<S>(size, m, sums[2][at]);
+                    }
+                }
             }
-        }
-        let Sums { center, radius, size } = &mut *self.sums;
-        for (to, sums) in [center, radius, size].into_iter().zip(sums) {
-            for (at, sum) in sums.into_iter().enumerate() {
-                let to = &mut to[first + at * lanes..];
-                let value = load::<S>(to) + sum;
-                store::<S>(to, value);
+            let (to, own_start) = &mut self.sums;
+            let channels = self.outputs.saturating_sub(first).min(N * lanes);
+            for (to, sums) in [&mut to.center, &mut to.radius, &mut to.size].into_iter().zip(sums) {
+                // Vectors hold at most 16 numbers.
+                let mut own = [0.0; 32];
+                for at in 0..N {
+                    store::<S>(&mut own[at * lanes..], sums[at]);
+                }
+                for (channel, sum) in own[..channels].iter().enumerate() {
+                    to[*own_start + (first + channel) * positions + position] += sum;
+                }
             }
         }
     }
@@ -189,23 +212,44 @@ mod tests {
 
     #[test]
     fn channels_are_added_up_side_by_side() {
-        for results in [8, 16, 24, 40] {
-            let values = values(9);
-            let weights = integers(6 * results, 9);
-            let terms = [(0, 8), (2, 3), (5, 0)];
-            let mut sums = Sums::zeros(results);
-            add_channels(&weights, &terms, &values, &mut sums);
-            for at in 0..results {
+        // Two channels of five places, three taps; two positions.
+        let (pixels, taps, windows) = (5, 3, [&[(0, 0), (4, 2)][..], &[(1, 1)][..]]);
+        for outputs in [4_usize, 8, 13, 16, 29, 40] {
+            let values = values(12);
+            let wide = outputs.next_multiple_of(8);
+            let weights = integers(2 * taps * wide, 9);
+            let mut sums = Sums::zeros(3 + outputs * 2);
+            sums.size[3] = 50.0;
+            let inputs = (2, 2);
+            let to = (&mut sums, 3);
+            add_channels(Channels {
+                weights: &weights,
+                wide,
+                outputs,
+                inputs,
+                pixels,
+                taps,
+                windows: &windows,
+                values: &values,
+                sums: to,
+            });
+            for (out, position) in (0..outputs).flat_map(|out| [(out, 0), (out, 1)]) {
                 let sum = |list: &[f64], f: fn(f64) -> f64| -> f64 {
-                    let term = |&(k, place): &(u32, u32)| {
-                        f(weights[k as usize * results + at]) * list[place as usize]
+                    let terms = (0..2)
+                        .flat_map(|input| windows[position].iter().map(move |it| (input, it)));
+                    let term = |(input, &(place, tap)): (usize, &(u32, u32))| {
+                        f(weights[(input * taps + tap as usize) * wide + out])
+                            * list[2 + input * pixels + place as usize]
                     };
-                    terms.iter().map(term).sum()
+                    terms.map(term).sum()
                 };
+                let at = 3 + out * 2 + position;
+                let begin = if at == 3 { 50.0 } else { 0.0 };
                 assert_eq!(sums.center[at], sum(&values.center, |w| w));
                 assert_eq!(sums.radius[at], sum(&values.radius, f64::abs));
-                assert_eq!(sums.size[at], sum(&values.size, f64::abs));
+                assert_eq!(sums.size[at], begin + sum(&values.size, f64::abs));
             }
+            assert_eq!(sums.center[..3], [0.0; 3]);
         }
     }
 }

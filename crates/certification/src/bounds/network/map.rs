@@ -129,7 +129,9 @@ impl Map {
                 let mut terms = Vec::new();
                 for &result in results {
                     self.row(result as usize, &mut terms);
-                    terms.iter().for_each(|&(place, _)| reached[place] = true);
+                    for &(place, _) in &terms {
+                        reached[place] = true;
+                    }
                 }
             }
         }

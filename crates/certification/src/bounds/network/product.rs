@@ -43,7 +43,9 @@ impl Product {
             if !x_on_the_left {
                 terms.clear();
                 self.row(result as usize, &mut terms);
-                terms.iter().for_each(|&(place, _)| reached[place] = true);
+                for &(place, _) in &terms {
+                    reached[place] = true;
+                }
             } else if line != last {
                 let operand = pairs[line / rows].0 as usize;
                 reached[(operand * rows + line % rows) * inner..][..*inner].fill(true);

@@ -1,7 +1,7 @@
 //! Convolutions, their transposes and means of windows.
 use super::windows::Windows;
 use crate::bounds::backward::Block;
-use crate::bounds::kernel::{Scatter, Sums, add_channels, scatter};
+use crate::bounds::kernel::{Channels, Scatter, Sums, add_channels, scatter};
 
 /// Channels of a result are computed together by intervals in multiples of this many.
 const TOGETHER: usize = 8;
@@ -25,12 +25,14 @@ pub(in crate::bounds) struct Windowed {
     pub(super) taps: usize,
     /// `[o, i, tap]`.
     pub(super) weight: Vec<f64>,
+    /// See [`Windowed::turned`].
+    pub(super) turned: Vec<f64>,
 }
 
 impl Windowed {
     /// Appends the terms of a row, zeros too.
     pub(super) fn row(&self, row: usize, terms: &mut Vec<(usize, f64)>) {
-        let Windowed { windows, positions, pixels, inputs, outputs, taps, weight } = self;
+        let Windowed { windows, positions, pixels, inputs, outputs, taps, weight, .. } = self;
         let (out, position) = (row / positions, row % positions);
         let first = out / outputs * inputs;
         for input in 0..*inputs {
@@ -40,6 +42,26 @@ impl Windowed {
             terms
                 .extend(places.map(|&(place, tap)| (start + place as usize, weight[tap as usize])));
         }
+    }
+
+    /// The weights of each group as `[i, tap, o]`, with zeros for channels that are none; nothing where
+    /// groups are too small.
+    pub(super) fn turned(&self) -> Vec<f64> {
+        let (outputs, terms) = (self.outputs, self.inputs * self.taps);
+        if outputs < FEWEST {
+            return Vec::new();
+        }
+        let wide = outputs.next_multiple_of(TOGETHER);
+        let groups = self.weight.chunks_exact((outputs * terms).max(1));
+        let mut turned = vec![0.0; groups.len() * terms * wide];
+        for (weight, turned) in groups.zip(turned.chunks_exact_mut((terms * wide).max(1))) {
+            for (out, weight) in weight.chunks_exact(terms.max(1)).enumerate() {
+                for (term, &weight) in weight.iter().enumerate() {
+                    turned[term * wide + out] = weight;
+                }
+            }
+        }
+        turned
     }
 
     /// Number of results.
@@ -75,7 +97,7 @@ impl Windowed {
 
     /// As [`super::Map::scatter`].
     pub(super) fn scatter(&self, from: &Block, (to, starts): (&mut [f64], &[usize]), count: usize) {
-        let Windowed { windows, positions, pixels, inputs, outputs, taps, weight } = self;
+        let Windowed { windows, positions, pixels, inputs, outputs, taps, weight, .. } = self;
         // The lines of each position, in the order of their channels.
         let of = |result: u32| result as usize % positions;
         let mut ends = vec![0; *positions];
@@ -84,7 +106,9 @@ impl Windowed {
                 from.coefficients[line * count..][..count].iter().any(|&a| a != 0.0)
             })
             .collect();
-        used.iter().for_each(|&(_, result)| ends[of(result)] += 1);
+        for &(_, result) in &used {
+            ends[of(result)] += 1;
+        }
         let mut sum = 0;
         for end in &mut ends {
             sum += *end;
@@ -123,37 +147,24 @@ impl Windowed {
     /// Adds what the map makes of centres, half widths and magnitudes of x; false if it has no loop
     /// for that.
     pub(super) fn forward(&self, values: &Sums, sums: &mut Sums) -> bool {
-        let Windowed { windows, positions, pixels, inputs, outputs, taps, weight } = self;
-        if *outputs < FEWEST {
+        let Windowed { windows, positions, pixels, inputs, outputs, taps, turned, .. } = self;
+        if turned.is_empty() {
             return false;
         }
         let (wide, terms) = (outputs.next_multiple_of(TOGETHER), inputs * taps);
-        let mut turned = vec![0.0; terms * wide];
-        let mut read = Vec::with_capacity(terms);
-        for (group, weight) in weight.chunks_exact((outputs * terms).max(1)).enumerate() {
-            for (out, weight) in weight.chunks_exact(terms.max(1)).enumerate() {
-                for (term, &weight) in weight.iter().enumerate() {
-                    turned[term * wide + out] = weight;
-                }
-            }
-            for position in 0..*positions {
-                read.clear();
-                for input in 0..*inputs {
-                    let start = (group * inputs + input) * pixels;
-                    let term = |&(place, tap): &(u32, u32)| {
-                        ((input * taps) as u32 + tap, start as u32 + place)
-                    };
-                    read.extend(windows.at(position).iter().map(term));
-                }
-                let mut own = Sums::zeros(wide);
-                add_channels(&turned, &read, values, &mut own);
-                for out in 0..*outputs {
-                    let at = (group * outputs + out) * positions + position;
-                    sums.center[at] += own.center[out];
-                    sums.radius[at] += own.radius[out];
-                    sums.size[at] += own.size[out];
-                }
-            }
+        let windows: Vec<&[(u32, u32)]> = (0..*positions).map(|at| windows.at(at)).collect();
+        for (group, weights) in turned.chunks_exact((terms * wide).max(1)).enumerate() {
+            add_channels(Channels {
+                weights,
+                wide,
+                outputs: *outputs,
+                inputs: (*inputs, group * inputs * pixels),
+                pixels: *pixels,
+                taps: *taps,
+                windows: &windows,
+                values,
+                sums: (sums, group * outputs * positions),
+            });
         }
         true
     }
