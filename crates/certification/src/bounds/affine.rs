@@ -75,37 +75,44 @@ fn centred(
             return None;
         }
     }
-    let (gamma, error) = (gamma(network.terms()), TINY * reach);
-    let [lower, upper] = [(); 2].map(|()| Vec::with_capacity(size));
-    let mut intervals = Intervals { lower, upper };
-    let mut weights = Vec::with_capacity(size);
-    for at in 0..size {
-        let bias = bias.get(at).copied().unwrap_or(0.0);
-        let center = sums.center[at] + bias;
-        let size = gamma * (sums.size[at] + bias.abs());
-        // The roundings of these sums are two of the sixteen more that γ has.
-        let radius = sums.radius[at] + (1.01 * size + error);
-        let (low, high) = (center - radius, center + radius);
-        let bounded = low.abs().max(high.abs()) < f64::INFINITY && !low.is_nan();
-        intervals.lower.push(if bounded { low } else { f64::NEG_INFINITY });
-        intervals.upper.push(if bounded { high } else { f64::INFINITY });
-        weights.push(size + TINY);
+    let Sums { mut center, radius, size: mut sizes } = sums;
+    for ((center, size), bias) in center.iter_mut().zip(&mut sizes).zip(bias) {
+        *center += bias;
+        *size += bias.abs();
     }
-    Some(Forward { intervals, weights, underflow: error * size as f64 })
+    let (gamma, error) = (gamma(network.terms()), TINY * reach);
+    let [mut lower, mut upper, mut weights] = [(); 3].map(|()| vec![0.0; size]);
+    let results = lower.iter_mut().zip(&mut upper).zip(&mut weights);
+    let sums = center.iter().zip(&radius).zip(&sizes);
+    for (((low, high), weight), ((center, radius), size)) in results.zip(sums) {
+        let size = gamma * size;
+        // The roundings of these sums are two of the sixteen more that γ has.
+        let radius = radius + (1.01 * size + error);
+        let (below, above) = (center - radius, center + radius);
+        // False for what is no number.
+        let bounded = below.abs() < f64::INFINITY && above.abs() < f64::INFINITY;
+        *low = if bounded { below } else { f64::NEG_INFINITY };
+        *high = if bounded { above } else { f64::INFINITY };
+        *weight = size + TINY;
+    }
+    let underflow = error * size as f64;
+    Some(Forward { intervals: Intervals { lower, upper }, weights, underflow })
 }
 
 /// Centres, half widths and magnitudes of intervals that have ends.
 fn balls(x: &Intervals) -> Option<Sums> {
     let mut balls = Sums::zeros(x.len());
     let mut finite = true;
-    for at in 0..x.len() {
-        let (low, high) = (x.lower[at], x.upper[at]);
-        let center = 0.5 * low + 0.5 * high;
-        let half = (high - center).max(center - low);
-        balls.center[at] = center;
-        balls.radius[at] = half * (1.0 + 2.0 * f64::EPSILON);
-        balls.size[at] = low.abs().max(high.abs());
-        finite &= balls.radius[at] < f64::INFINITY && balls.size[at] < f64::INFINITY;
+    let results = balls.center.iter_mut().zip(&mut balls.radius).zip(&mut balls.size);
+    for (((center, radius), size), (low, high)) in results.zip(x.lower.iter().zip(&x.upper)) {
+        *center = 0.5 * low + 0.5 * high;
+        let (above, below) = (high - *center, *center - low);
+        let half = if above > below { above } else { below };
+        *radius = half * (1.0 + 2.0 * f64::EPSILON);
+        let (one, other) = (low.abs(), high.abs());
+        *size = if one > other { one } else { other };
+        // False for what is no number.
+        finite &= *radius < f64::INFINITY && *size < f64::INFINITY;
     }
     finite.then_some(balls)
 }

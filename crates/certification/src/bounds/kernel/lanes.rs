@@ -19,7 +19,19 @@ pub(super) fn load<S: Simd>(from: &[f64]) -> Lanes<S> {
 /// Replaces the first numbers of a slice.
 #[inline(always)]
 pub(super) fn store<S: Simd>(to: &mut [f64], values: Lanes<S>) {
-    to[..lanes::<S>()].copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&values)));
+    // An array of known length is one instruction, a copy of a slice a call.
+    match lanes::<S>() {
+        8 => put::<S, 8>(to, values),
+        4 => put::<S, 4>(to, values),
+        2 => put::<S, 2>(to, values),
+        own => to[..own].copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&values))),
+    }
+}
+
+#[inline(always)]
+fn put<S: Simd, const N: usize>(to: &mut [f64], values: Lanes<S>) {
+    let (to, _) = to.split_first_chunk_mut::<N>().unwrap_or_else(|| unreachable!("{N} numbers"));
+    *to = bytemuck::cast(values);
 }
 
 /// The same number in each lane.

@@ -75,8 +75,10 @@ impl<const CROSS: bool> Meet<'_, CROSS> {
             constants[at] = load::<S>(&self.constants[column + at * lanes..]);
             errors[at] = load::<S>(&self.errors[column + at * lanes..]);
         }
-        for (line, meeting) in self.lines.chunks_exact_mut(count).zip(self.meetings) {
-            let line = &mut line[column..][..N * lanes];
+        // An iterator over both would not be inlined.
+        for at in 0..self.meetings.len() {
+            let meeting = self.meetings[at];
+            let line = &mut self.lines[at * count + column..][..N * lanes];
             let pair = |(one, two)| (splat::<S>(one), splat::<S>(two));
             let (sides, slopes) = (pair(meeting.constants), pair(meeting.slopes));
             let weight = splat::<S>(meeting.weight);

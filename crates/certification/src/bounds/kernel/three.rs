@@ -65,7 +65,10 @@ impl WithSimd for Dots<'_> {
                 }
                 at += 2 * lanes;
             }
-            let mut total = sums.map(|[one, two]| across::<S>(one + two));
+            let mut total = [0.0; 3];
+            for list in 0..3 {
+                total[list] = across::<S>(sums[list][0] + sums[list][1]);
+            }
             for place in at..length {
                 let (w, size) = (row[place], row[place].abs());
                 total[0] = multiply_add_one::<S>(w, c[place], total[0]);
@@ -136,40 +139,76 @@ impl Channels<'_> {
     /// `N` vectors of channels from `first` on.
     #[inline(always)]
     fn block<S: Simd, const N: usize>(&mut self, first: usize) {
+        let mut position = 0;
+        while position < self.windows.len() {
+            // Windows with the same places are computed together: a weight is read once.
+            if N == 1 && self.alike(position, 4) {
+                self.tile::<S, N, 4>(first, position);
+                position += 4;
+            } else if self.alike(position, 2) {
+                self.tile::<S, N, 2>(first, position);
+                position += 2;
+            } else {
+                self.tile::<S, N, 1>(first, position);
+                position += 1;
+            }
+        }
+    }
+
+    /// Whether `count` windows from `position` on have the same places in the window.
+    #[inline(always)]
+    fn alike(&self, position: usize, count: usize) -> bool {
+        let Some(windows) = self.windows.get(position..position + count) else { return false };
+        let first = windows[0];
+        windows[1..].iter().all(|other| {
+            let same = |(a, b): (&(u32, u32), &(u32, u32))| a.1 == b.1;
+            other.len() == first.len() && other.iter().zip(first).all(same)
+        })
+    }
+
+    /// `N` vectors of channels of `P` positions, whose windows have the same places.
+    #[inline(always)]
+    fn tile<S: Simd, const N: usize, const P: usize>(&mut self, first: usize, position: usize) {
         let (lanes, pixels, positions) = (lanes::<S>(), self.pixels, self.windows.len());
         let (inputs, begin) = self.inputs;
         let Sums { center, radius, size } = self.values;
-        for (position, window) in self.windows.iter().enumerate() {
-            let mut sums = [[splat::<S>(0.0); N]; 3];
-            for input in 0..inputs {
-                let start = begin + input * pixels;
-                let weights = &self.weights[input * self.taps * self.wide..];
-                let [c, r, m] = [center, radius, size].map(|it| &it[start..][..pixels]);
-                for &(place, tap) in *window {
-                    let row = &weights[tap as usize * self.wide + first..][..N * lanes];
-                    let read = place as usize;
-                    let c = splat::<S>(c[read]);
-                    let r = splat::<S>(r[read]);
-                    let m = splat::<S>(m[read]);
-                    for at in 0..N {
-                        let w = load::<S>(&row[at * lanes..]);
-                        let size = w.abs();
-                        sums[0][at] = multiply_add::<S>(w, c, sums[0][at]);
-                        sums[1][at] = multiply_add::<S>(size, r, sums[1][at]);
-                        sums[2][at] = multiply_add::<S>(size, m, sums[2][at]);
+        let mut windows: [&[(u32, u32)]; P] = [self.windows[position]; P];
+        windows.copy_from_slice(&self.windows[position..][..P]);
+        let length = windows[0].len();
+        let mut sums = [[[splat::<S>(0.0); N]; P]; 3];
+        for input in 0..inputs {
+            let start = begin + input * pixels;
+            let weights = &self.weights[input * self.taps * self.wide..];
+            let (c, r, m) =
+                (&center[start..][..pixels], &radius[start..][..pixels], &size[start..][..pixels]);
+            for term in 0..length {
+                let tap = windows[0][term].1 as usize;
+                let row = &weights[tap * self.wide + first..][..N * lanes];
+                for at in 0..N {
+                    let w = load::<S>(&row[at * lanes..]);
+                    let size = w.abs();
+                    for own in 0..P {
+                        let read = windows[own][term].0 as usize;
+                        let [c, r, m] =
+                            [splat::<S>(c[read]), splat::<S>(r[read]), splat::<S>(m[read])];
+                        sums[0][own][at] = multiply_add::<S>(w, c, sums[0][own][at]);
+                        sums[1][own][at] = multiply_add::<S>(size, r, sums[1][own][at]);
+                        sums[2][own][at] = multiply_add::<S>(size, m, sums[2][own][at]);
                     }
                 }
             }
-            let (to, own_start) = &mut self.sums;
-            let channels = self.outputs.saturating_sub(first).min(N * lanes);
-            for (to, sums) in [&mut to.center, &mut to.radius, &mut to.size].into_iter().zip(sums) {
+        }
+        let (to, to_start) = &mut self.sums;
+        let channels = self.outputs.saturating_sub(first).min(N * lanes);
+        for (to, sums) in [&mut to.center, &mut to.radius, &mut to.size].into_iter().zip(sums) {
+            for own in 0..P {
                 // Vectors hold at most 16 numbers.
-                let mut own = [0.0; 32];
+                let mut all = [0.0; 32];
                 for at in 0..N {
-                    store::<S>(&mut own[at * lanes..], sums[at]);
+                    store::<S>(&mut all[at * lanes..], sums[own][at]);
                 }
-                for (channel, sum) in own[..channels].iter().enumerate() {
-                    to[*own_start + (first + channel) * positions + position] += sum;
+                for (channel, sum) in all[..channels].iter().enumerate() {
+                    to[*to_start + (first + channel) * positions + position + own] += sum;
                 }
             }
         }
@@ -212,13 +251,17 @@ mod tests {
 
     #[test]
     fn channels_are_added_up_side_by_side() {
-        // Two channels of five places, three taps; two positions.
-        let (pixels, taps, windows) = (5, 3, [&[(0, 0), (4, 2)][..], &[(1, 1)][..]]);
+        // Two channels of five places, three taps; windows alike and not.
+        let alike = |place: u32| [(place, 0), (4 - place, 2)];
+        let lists = [0, 1, 2, 3, 4, 2, 1].map(alike);
+        let mut windows: Vec<&[(u32, u32)]> = lists.iter().map(|list| &list[..]).collect();
+        windows.push(&[(1, 1)]);
+        let (pixels, taps, positions) = (5, 3, windows.len());
         for outputs in [4_usize, 8, 13, 16, 29, 40] {
             let values = values(12);
             let wide = outputs.next_multiple_of(8);
             let weights = integers(2 * taps * wide, 9);
-            let mut sums = Sums::zeros(3 + outputs * 2);
+            let mut sums = Sums::zeros(3 + outputs * positions);
             sums.size[3] = 50.0;
             let inputs = (2, 2);
             let to = (&mut sums, 3);
@@ -233,7 +276,8 @@ mod tests {
                 values: &values,
                 sums: to,
             });
-            for (out, position) in (0..outputs).flat_map(|out| [(out, 0), (out, 1)]) {
+            for at in 0..outputs * positions {
+                let (out, position) = (at / positions, at % positions);
                 let sum = |list: &[f64], f: fn(f64) -> f64| -> f64 {
                     let terms = (0..2)
                         .flat_map(|input| windows[position].iter().map(move |it| (input, it)));
@@ -243,7 +287,7 @@ mod tests {
                     };
                     terms.map(term).sum()
                 };
-                let at = 3 + out * 2 + position;
+                let at = 3 + at;
                 let begin = if at == 3 { 50.0 } else { 0.0 };
                 assert_eq!(sums.center[at], sum(&values.center, |w| w));
                 assert_eq!(sums.radius[at], sum(&values.radius, f64::abs));

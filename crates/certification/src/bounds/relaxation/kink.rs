@@ -52,6 +52,10 @@ pub(in crate::bounds) fn bounds(
     [negative, positive]: [f64; 2],
     (low, high): (f64, f64),
 ) -> (f64, f64) {
+    if negative == 0.0 && positive == 1.0 {
+        // A rectifier rounds nothing. What is no number stays none.
+        return (if low > 0.0 { low } else { 0.0 }, if high <= 0.0 { 0.0 } else { high });
+    }
     // One product, rounded once; 0 times anything is 0.
     let value = |x: f64| {
         let slope = if x >= 0.0 { positive } else { negative };
