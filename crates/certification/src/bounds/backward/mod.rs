@@ -60,6 +60,31 @@ pub(super) struct Rows {
     pub(super) constants: Vec<f64>,
 }
 
+/// Rows that stand together cost least in multiples of this many.
+const TOGETHER: usize = 8;
+
+/// So few rows cost no more alone.
+const FEW: usize = 4;
+
+impl Rows {
+    /// With rows of zeros behind them, so that vectors are full.
+    fn filled(self) -> Self {
+        let count = self.count.next_multiple_of(TOGETHER);
+        if self.count <= FEW || count == self.count {
+            return self;
+        }
+        let fill = |lines: &[f64]| {
+            let mut filled = vec![0.0; lines.len() / self.count * count];
+            for (to, from) in filled.chunks_exact_mut(count).zip(lines.chunks_exact(self.count)) {
+                to[..self.count].copy_from_slice(from);
+            }
+            filled
+        };
+        let (coefficients, constants) = (fill(&self.coefficients), fill(&self.constants));
+        Self { target: self.target, count, coefficients, constants }
+    }
+}
+
 /// How far back to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Until {
@@ -77,8 +102,10 @@ type Keep<'a> = &'a mut dyn FnMut(usize, Vec<f64>);
 
 /// Lower bounds of the rows.
 pub(super) fn lower_bounds(analysis: &Analysis<'_>, rows: Rows, until: Until) -> Vec<f64> {
-    let target = rows.target;
-    Pass::new(analysis, rows).back(target, until, None, None)
+    let (target, wanted) = (rows.target, rows.count);
+    let mut bounds = Pass::new(analysis, rows.filled()).back(target, until, None, None);
+    bounds.truncate(wanted);
+    bounds
 }
 
 /// Lower bounds of the rows, with slopes of one's own; `keep` is given the coefficients that met

@@ -1,10 +1,7 @@
 //! Values of a step and their negatives as rows: the way back of CROWN for what enters a relaxation.
 use super::pass::Pass;
-use super::{Analysis, Rows, Until};
+use super::{Analysis, Rows, TOGETHER, Until};
 use crate::bounds::network::Step;
-
-/// Rows are computed in multiples of this many; those that are too many are 0.
-const TOGETHER: usize = 8;
 
 /// Lower bounds of values of a step and of their negatives, in turn.
 ///

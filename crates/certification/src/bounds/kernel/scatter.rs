@@ -102,19 +102,19 @@ impl Scatter<'_> {
                 }
             }
         }
-        for (sums, (_, line)) in sums.into_iter().zip(results) {
-            let to = &mut self.to[line + column..][..N * lanes];
+        for result in 0..M {
+            let to = &mut self.to[results[result].1 + column..][..N * lanes];
             if done == 0 {
-                for (at, sum) in sums.into_iter().enumerate() {
+                for at in 0..N {
                     let to = &mut to[at * lanes..];
-                    let value = load::<S>(to) + sum;
+                    let value = load::<S>(to) + sums[result][at];
                     store::<S>(to, value);
                 }
             } else {
-                // Lanes number at most eight.
+                // Vectors hold at most 16 numbers.
                 let mut own = [0.0; 16];
-                store::<S>(&mut own, load::<S>(to) + sums[0]);
-                to[done..].copy_from_slice(&own[done..lanes]);
+                store::<S>(&mut own, load::<S>(to) + sums[result][0]);
+                to[done..lanes].copy_from_slice(&own[done..lanes]);
             }
         }
     }
@@ -127,12 +127,12 @@ impl Scatter<'_> {
         for &(weights, line) in self.terms {
             let weights = &self.weights[weights + first..][..M];
             let value = self.from[line + column];
-            for (sum, &weight) in sums.iter_mut().zip(weights) {
-                *sum = multiply_add_one::<S>(weight, value, *sum);
+            for result in 0..M {
+                sums[result] = multiply_add_one::<S>(weights[result], value, sums[result]);
             }
         }
-        for (sum, (_, line)) in sums.into_iter().zip(results) {
-            self.to[line + column] += sum;
+        for result in 0..M {
+            self.to[results[result].1 + column] += sums[result];
         }
     }
 }

@@ -200,15 +200,16 @@ impl Channels<'_> {
         }
         let (to, to_start) = &mut self.sums;
         let channels = self.outputs.saturating_sub(first).min(N * lanes);
-        for (to, sums) in [&mut to.center, &mut to.radius, &mut to.size].into_iter().zip(sums) {
+        let lists = [&mut to.center, &mut to.radius, &mut to.size];
+        for (list, to) in lists.into_iter().enumerate() {
             for own in 0..P {
                 // Vectors hold at most 16 numbers.
                 let mut all = [0.0; 32];
                 for at in 0..N {
-                    store::<S>(&mut all[at * lanes..], sums[own][at]);
+                    store::<S>(&mut all[at * lanes..], sums[list][own][at]);
                 }
-                for (channel, sum) in all[..channels].iter().enumerate() {
-                    to[*to_start + (first + channel) * positions + position + own] += sum;
+                for channel in 0..channels {
+                    to[*to_start + (first + channel) * positions + position + own] += all[channel];
                 }
             }
         }
