@@ -3,19 +3,31 @@ use rayon::prelude::*;
 
 use super::affine;
 use super::alpha_crown::{COPIES, optimise};
-use super::backward::{Analysis, Rows, Until, lower_bounds};
+use super::backward::{Analysis, Rows, value_bounds};
 use super::input::InputSet;
 use super::interval::Intervals;
 use super::network::{Network, Step};
-use super::relaxation::{is_loose, relax, weights};
+use super::relaxation::{self, is_loose, relax, weights};
 use super::{Error, Options, Result};
 
-/// Intervals of each step from those before it alone.
-pub(super) fn by_intervals<'a>(network: &'a Network, set: &'a InputSet) -> Result<Analysis<'a>> {
+/// Intervals of each step from those before it alone; planes too if `planes`, without which nothing
+/// can go back further than to a step that is not linear.
+pub(super) fn by_intervals<'a>(
+    network: &'a Network,
+    set: &'a InputSet,
+    planes: bool,
+) -> Result<Analysis<'a>> {
     network.check_features(set.features())?;
     let mut analysis = start(network, set);
     for index in 1..network.steps.len() {
-        analysis.advance(index);
+        if planes || network.is_affine(index) {
+            analysis.advance(index);
+            continue;
+        }
+        analysis.known.push(relaxation::intervals(network, index, &analysis.known));
+        analysis.planes.push(Vec::new());
+        analysis.weights.push(Vec::new());
+        analysis.underflow.push(0.0);
     }
     Ok(analysis)
 }
@@ -117,10 +129,20 @@ pub(super) fn refine(
     let granted = Options { memory: options.memory / copies, ..options.clone() };
     let most = granted.chunk(analysis.network, index)?.div_ceil(2);
     let own = Options { iterations: options.intermediate_iterations, ..options.clone() };
+    // What reads the same goes back together.
+    let mut places = places.to_vec();
+    if let Step::Affine { parts, .. } = &analysis.network.steps[index]
+        && let [(_, map)] = parts.as_slice()
+    {
+        places.sort_by_key(|&at| (map.neighbourhood(at), at));
+    }
     let chunks: Vec<&[usize]> = places.chunks(most).collect();
     let bounds: Vec<Vec<f64>> = chunks
         .par_iter()
         .map(|places| {
+            if !optimised {
+                return value_bounds(shared, index, places);
+            }
             let count = 2 * places.len();
             let mut coefficients = vec![0.0; size * count];
             for (row, &place) in places.iter().enumerate() {
@@ -128,16 +150,11 @@ pub(super) fn refine(
                 coefficients[place * count + 2 * row + 1] = -1.0;
             }
             let constants = vec![0.0; count];
-            let rows = Rows { target: index, count, coefficients, constants };
-            if optimised {
-                optimise(shared, &rows, &own)
-            } else {
-                lower_bounds(shared, rows, Until::Input)
-            }
+            optimise(shared, &Rows { target: index, count, coefficients, constants }, &own)
         })
         .collect();
     let bounds: Vec<f64> = bounds.into_iter().flatten().collect();
-    for (pair, &place) in bounds.chunks_exact(2).zip(places) {
+    for (pair, place) in bounds.chunks_exact(2).zip(places) {
         analysis.known[index].tighten(place, pair[0], -pair[1]);
     }
     Ok(())

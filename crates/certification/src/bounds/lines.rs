@@ -111,6 +111,8 @@ impl Network {
                 let way = known.map_or(Way::Planes, Way::Within);
                 analysis::by_planes(self, set, options, way)?
             }
+            // What goes back to the input needs planes.
+            Method::Ibp => analysis::by_intervals(self, set, true)?,
             _ => self.analyse(set, method, options)?,
         };
         let mut lines = Vec::with_capacity(specification.len());

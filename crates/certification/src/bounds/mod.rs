@@ -47,6 +47,7 @@ mod error;
 mod forward;
 mod input;
 mod interval;
+mod kernel;
 mod lines;
 mod network;
 mod relaxation;
@@ -277,7 +278,8 @@ impl Network {
         options: &Options,
     ) -> Result<Analysis<'a>> {
         match method {
-            Method::Ibp | Method::CrownIbp => analysis::by_intervals(self, set),
+            Method::Ibp => analysis::by_intervals(self, set, false),
+            Method::CrownIbp => analysis::by_intervals(self, set, true),
             Method::Zonotope => zonotope::intervals(self, set, options),
             Method::Forward => forward::intervals(self, set, options),
             Method::Crown | Method::AlphaCrown => {

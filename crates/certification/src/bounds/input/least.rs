@@ -5,7 +5,7 @@ use super::{Ball, InputSet};
 use crate::bounds::rounding::{down, gamma};
 
 /// Keeps an error above 0 where all magnitudes underflow.
-const TINY_SIZE: f64 = 1e-290;
+pub(super) const TINY_SIZE: f64 = 1e-290;
 
 /// Halvings in search of a multiplier: the bound is sound for any.
 const HALVINGS: usize = 60;

@@ -1,5 +1,6 @@
 //! The inputs that a bound speaks of.
 mod least;
+mod minima;
 
 use duress_core::{Domain, Norm};
 

@@ -80,6 +80,7 @@ impl Translation<'_> {
             outputs: node.shape[0] / conv.groups,
             taps: conv.window.kernel.iter().product(),
             weight: weight.values().to_vec(),
+            turned: Vec::new(),
         };
         self.windowed(map, node)
     }
@@ -105,6 +106,7 @@ impl Translation<'_> {
             outputs,
             taps,
             weight: turned,
+            turned: Vec::new(),
         };
         self.windowed(map, node)
     }
@@ -120,11 +122,13 @@ impl Translation<'_> {
             outputs: 1,
             taps,
             weight: vec![1.0 / taps as f64; x[0] * taps],
+            turned: Vec::new(),
         };
         self.windowed(map, node)
     }
 
-    fn windowed(&mut self, map: Windowed, node: &Node) -> Translated {
+    fn windowed(&mut self, mut map: Windowed, node: &Node) -> Translated {
+        map.turned = map.turned();
         let size = node.shape.iter().product();
         let bias = match node.operands.get(2) {
             Some(&bias) => {

@@ -1,10 +1,13 @@
 //! Linear maps, one row at a time: the one interface of all that is linear in a network.
 //!
 //! A map never exists as a matrix. It lists the terms of a row when asked, from a kernel, a table
-//! of places or a weight; intervals go forward and coefficients go backward by the same rows, so
-//! that the two cannot disagree.
+//! of places or a weight. Products and convolutions, where the time goes, have loops of their own
+//! forward and backward; tests hold these against the rows.
 use super::layout::NOWHERE;
-use super::windows::Windows;
+pub(super) use super::product::Product;
+pub(super) use super::windowed::Windowed;
+use crate::bounds::backward::{Block, add_scaled};
+use crate::bounds::kernel::Sums;
 
 /// `y = M x`.
 #[derive(Clone, Debug)]
@@ -75,37 +78,6 @@ impl Groups {
     }
 }
 
-/// `y[b, r, c] = Σ_k x[.., r, k] · w[.., k, c]`, or with x and w in each other's place.
-#[derive(Clone, Debug)]
-pub(in crate::bounds) struct Product {
-    /// Which matrix of x and which of w make matrix `b` of the result.
-    pub(super) pairs: Vec<(u32, u32)>,
-    pub(super) rows: usize,
-    pub(super) inner: usize,
-    pub(super) columns: usize,
-    /// `[.., c, k]` if x stands on the left, else `[.., r, k]`.
-    pub(super) weight: Vec<f64>,
-    pub(super) x_on_the_left: bool,
-}
-
-/// `y[o, p] = Σ w[o, i, tap] · x[first(o) + i, place]` over the places and taps of window p.
-#[derive(Clone, Debug)]
-pub(in crate::bounds) struct Windowed {
-    pub(super) windows: Windows,
-    /// Places in a plane of the result.
-    pub(super) positions: usize,
-    /// Places in a plane of x.
-    pub(super) pixels: usize,
-    /// Channels of x that one channel of the result reads.
-    pub(super) inputs: usize,
-    /// Channels of the result in a group.
-    pub(super) outputs: usize,
-    /// Places in a window.
-    pub(super) taps: usize,
-    /// `[o, i, tap]`.
-    pub(super) weight: Vec<f64>,
-}
-
 impl Map {
     /// Replaces `terms` by the terms of row `row`: places in x, and weights that are not zero.
     pub(in crate::bounds) fn row(&self, row: usize, terms: &mut Vec<(usize, f64)>) {
@@ -135,79 +107,89 @@ impl Map {
         sources.dedup();
         sources.len() == count
     }
-}
 
-impl Product {
-    /// Adds `Σ coefficient · row` of each row of the map to `to`, where coefficients `[results, count]`
-    /// and `to` `[values, count]` are for `count` rows of a bound: four rows of the map at a time.
-    /// False if x stands on the right; then nothing was done.
-    pub(in crate::bounds) fn scatter(&self, from: &[f64], to: &mut [f64], count: usize) -> bool {
-        let Product { pairs, rows, inner, columns, weight, x_on_the_left } = self;
-        if !x_on_the_left {
-            return false;
+    /// Whether all of `size` values stay what and where they are.
+    pub(in crate::bounds) fn is_identity(&self, size: usize) -> bool {
+        let Map::Select { sources, weight: Weight::Uniform(weight) } = self else { return false };
+        let stay = || sources.iter().enumerate().all(|(at, &source)| at == source as usize);
+        *weight == 1.0 && sources.len() == size && stay()
+    }
+
+    /// The places of x, of `size`, that results read, in ascending order: those at `results`, in
+    /// ascending order, of `all`.
+    pub(in crate::bounds) fn reach(&self, results: &[u32], all: usize, size: usize) -> Vec<u32> {
+        if results.len() == all && !matches!(self, Map::Select { .. }) {
+            return (0..size as u32).collect();
         }
-        for (line, results) in from.chunks_exact((columns * count).max(1)).enumerate() {
-            let (matrix, at) = (line / rows, line % rows);
-            let (operand, own) = (pairs[matrix].0 as usize, pairs[matrix].1 as usize);
-            let to = &mut to[(operand * rows + at) * inner * count..][..inner * count];
-            let weights = &weight[own * columns * inner..][..columns * inner];
-            let used = |column: &usize| {
-                results[column * count..][..count].iter().any(|&coefficient| coefficient != 0.0)
-            };
-            let used: Vec<usize> = (0..*columns).filter(used).collect();
-            let of = |column: usize| {
-                (&weights[column * inner..][..*inner], &results[column * count..][..count])
-            };
-            let (fours, rest) = used.as_chunks::<4>();
-            for four in fours {
-                let [(w0, r0), (w1, r1), (w2, r2), (w3, r3)] = four.map(of);
-                for (k, to) in to.chunks_exact_mut(count).enumerate() {
-                    let weights = [w0[k], w1[k], w2[k], w3[k]];
-                    let lines = r0.iter().zip(r1).zip(r2.iter().zip(r3));
-                    for (to, ((r0, r1), (r2, r3))) in to.iter_mut().zip(lines) {
-                        *to +=
-                            weights[0] * r0 + weights[1] * r1 + (weights[2] * r2 + weights[3] * r3);
+        let mut reached = vec![false; size];
+        match self {
+            Map::Product(product) => product.reach(results, &mut reached),
+            Map::Windowed(windowed) => windowed.reach(results, &mut reached),
+            Map::Select { .. } | Map::Sum { .. } => {
+                let mut terms = Vec::new();
+                for &result in results {
+                    self.row(result as usize, &mut terms);
+                    for &(place, _) in &terms {
+                        reached[place] = true;
                     }
                 }
             }
-            for &column in rest {
-                let (weights, results) = of(column);
-                for (to, weight) in to.chunks_exact_mut(count).zip(weights) {
-                    to.iter_mut().zip(results).for_each(|(to, from)| *to += weight * from);
+        }
+        (0..size as u32).filter(|&place| reached[place as usize]).collect()
+    }
+
+    /// Adds `Σ coefficient · row` of the map's rows to the lines of `to` that begin at `starts` for
+    /// each value of x, where a line has `count` coefficients: those of as many rows of bounds.
+    pub(in crate::bounds) fn scatter(
+        &self,
+        from: &Block,
+        (to, starts): (&mut [f64], &[usize]),
+        count: usize,
+    ) {
+        match self {
+            Map::Product(product) if product.x_on_the_left => {
+                product.scatter(from, (to, starts), count);
+            }
+            Map::Windowed(windowed) => windowed.scatter(from, (to, starts), count),
+            _ => {
+                let mut terms = Vec::new();
+                let lines = from.coefficients.chunks_exact(count.max(1));
+                for (&result, line) in from.places.iter().zip(lines) {
+                    if line.iter().any(|&coefficient| coefficient != 0.0) {
+                        self.row(result as usize, &mut terms);
+                        for &(place, weight) in &terms {
+                            add_scaled(&mut to[starts[place]..][..count], line, weight);
+                        }
+                    }
                 }
             }
         }
-        true
     }
 
-    fn row(&self, row: usize, terms: &mut Vec<(usize, f64)>) {
-        let Product { pairs, rows, inner, columns, weight, x_on_the_left } = self;
-        let (matrix, place) = (row / (rows * columns), row % (rows * columns));
-        let (at, column) = (place / columns, place % columns);
-        let (x, w) = (pairs[matrix].0 as usize, pairs[matrix].1 as usize);
-        if *x_on_the_left {
-            let line = &weight[(w * columns + column) * inner..][..*inner];
-            let start = (x * rows + at) * inner;
-            terms.extend(line.iter().enumerate().map(|(k, &weight)| (start + k, weight)));
-        } else {
-            let line = &weight[(w * rows + at) * inner..][..*inner];
-            let start = x * inner * columns + column;
-            terms.extend(line.iter().enumerate().map(|(k, &weight)| (start + k * columns, weight)));
+    /// Number of results, where the map says it and has a loop for intervals.
+    pub(in crate::bounds) fn results(&self) -> Option<usize> {
+        match self {
+            Map::Product(product) => Some(product.pairs.len() * product.rows * product.columns),
+            Map::Windowed(windowed) => Some(windowed.results()),
+            Map::Select { .. } | Map::Sum { .. } => None,
         }
     }
-}
 
-impl Windowed {
-    fn row(&self, row: usize, terms: &mut Vec<(usize, f64)>) {
-        let Windowed { windows, positions, pixels, inputs, outputs, taps, weight } = self;
-        let (out, position) = (row / positions, row % positions);
-        let first = out / outputs * inputs;
-        for input in 0..*inputs {
-            let weight = &weight[(out * inputs + input) * taps..][..*taps];
-            let start = (first + input) * pixels;
-            let places = windows.at(position).iter();
-            terms
-                .extend(places.map(|&(place, tap)| (start + place as usize, weight[tap as usize])));
+    /// Adds what the map makes of centres, half widths and magnitudes of x; false if it has no loop
+    /// for that.
+    pub(in crate::bounds) fn forward(&self, values: &Sums, sums: &mut Sums) -> bool {
+        match self {
+            Map::Product(product) => product.forward(values, sums),
+            Map::Windowed(windowed) => windowed.forward(values, sums),
+            Map::Select { .. } | Map::Sum { .. } => false,
+        }
+    }
+
+    /// For each result a number by which results that read the same values stand together.
+    pub(in crate::bounds) fn neighbourhood(&self, result: usize) -> usize {
+        match self {
+            Map::Windowed(windowed) => result % windowed.positions,
+            _ => 0,
         }
     }
 }

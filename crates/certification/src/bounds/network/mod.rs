@@ -5,8 +5,10 @@ mod kinks;
 mod layout;
 mod linear;
 mod map;
+mod product;
 mod selection;
 mod translate;
+mod windowed;
 mod windows;
 
 use duress_graph::{Graph, Unary};

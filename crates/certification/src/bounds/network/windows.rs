@@ -29,7 +29,8 @@ impl Windows {
     }
 
     fn from_pairs(mut pairs: Vec<(u32, u32, u32)>, count: usize) -> Self {
-        pairs.sort_unstable();
+        // By their places in the window: so the weights of a window follow each other.
+        pairs.sort_unstable_by_key(|&(window, place, tap)| (window, tap, place));
         let starts = (0..=count).map(|at| pairs.partition_point(|pair| (pair.0 as usize) < at));
         let starts = starts.collect();
         Self { starts, places: pairs.into_iter().map(|(_, place, tap)| (place, tap)).collect() }

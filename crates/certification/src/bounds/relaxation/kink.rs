@@ -18,26 +18,10 @@ pub(in crate::bounds) fn relax(
     [negative, positive]: [f64; 2],
     (low, high): (f64, f64),
 ) -> (Planes, (f64, f64)) {
-    // One product, rounded once; 0 times anything is 0.
-    let value = |x: f64| {
-        let slope = if x >= 0.0 { positive } else { negative };
-        if slope == 0.0 { (0.0, 0.0) } else { (slope * x, rounded(slope, x)) }
-    };
-    let [(first, first_error), (last, last_error)] = [value(low), value(high)];
-    let mut bottom = down(first, first_error).min(down(last, last_error));
-    let mut top = up(first, first_error).max(up(last, last_error));
+    let (bottom, top) = bounds([negative, positive], (low, high));
     if low >= 0.0 || high <= 0.0 {
         let slope = if low >= 0.0 { positive } else { negative };
-        let bounds = if slope == 0.0 { (0.0, 0.0) } else { (bottom, top) };
-        return (Planes::line(at, slope), bounds);
-    }
-    // The function is 0 at 0.
-    (bottom, top) = (bottom.min(0.0), top.max(0.0));
-    if negative <= 0.0 && 0.0 <= positive {
-        bottom = 0.0;
-    }
-    if negative >= 0.0 && 0.0 >= positive {
-        top = 0.0;
+        return (Planes::line(at, slope), (bottom, top));
     }
     if !(low.is_finite() && high.is_finite()) {
         return (Planes::flat(at, bottom, top), (bottom, top));
@@ -61,6 +45,43 @@ pub(in crate::bounds) fn relax(
     let slope = if high > -low { positive } else { negative };
     let plane = |first, constant| Plane { index: at as u32, first, second: 0.0, constant };
     (Planes { lower: plane(slope, 0.0), upper: plane(chord, constant) }, (bottom, top))
+}
+
+/// Bounds of a result for x in `[low, high]`.
+pub(in crate::bounds) fn bounds(
+    [negative, positive]: [f64; 2],
+    (low, high): (f64, f64),
+) -> (f64, f64) {
+    if negative == 0.0 && positive == 1.0 {
+        // A rectifier rounds nothing. What is no number stays none.
+        return (if low > 0.0 { low } else { 0.0 }, if high <= 0.0 { 0.0 } else { high });
+    }
+    // One product, rounded once; 0 times anything is 0.
+    let value = |x: f64| {
+        let slope = if x >= 0.0 { positive } else { negative };
+        if slope == 0.0 { (0.0, 0.0) } else { (slope * x, rounded(slope, x)) }
+    };
+    if low >= 0.0 || high <= 0.0 {
+        let slope = if low >= 0.0 { positive } else { negative };
+        if slope == 0.0 {
+            return (0.0, 0.0);
+        }
+    }
+    let [(first, first_error), (last, last_error)] = [value(low), value(high)];
+    let mut bottom = down(first, first_error).min(down(last, last_error));
+    let mut top = up(first, first_error).max(up(last, last_error));
+    if low >= 0.0 || high <= 0.0 {
+        return (bottom, top);
+    }
+    // The function is 0 at 0.
+    (bottom, top) = (bottom.min(0.0), top.max(0.0));
+    if negative <= 0.0 && 0.0 <= positive {
+        bottom = 0.0;
+    }
+    if negative >= 0.0 && 0.0 >= positive {
+        top = 0.0;
+    }
+    (bottom, top)
 }
 
 /// What rounding `slope · x` can cost; nothing where the slope is ±1.

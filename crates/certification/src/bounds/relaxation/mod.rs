@@ -60,26 +60,43 @@ pub(super) struct Relaxed {
 /// Bounds of step `index`, which is not linear, from those of the steps before it.
 pub(super) fn relax(network: &Network, index: usize, known: &[Intervals]) -> Relaxed {
     let size = network.sizes[index];
-    let pairs: Vec<(Planes, (f64, f64))> = match &network.steps[index] {
-        Step::Input | Step::Affine { .. } => Vec::new(),
-        Step::Curve { source, function } => {
-            let x = &known[*source];
-            (0..size).map(|at| elementwise(function, at, x.at(at))).collect()
-        }
-        Step::Maximum { source, groups } => {
-            (0..size).map(|at| maximum::relax(groups.at(at), &known[*source])).collect()
-        }
-        Step::Product { left, right } => (0..size)
-            .map(|at| product::relax(at, known[*left].at(at), known[*right].at(at)))
-            .collect(),
-    };
-    let mut intervals = Intervals::unknown(pairs.len());
-    let mut planes = Vec::with_capacity(pairs.len());
-    for (at, (pair, (low, high))) in pairs.into_iter().enumerate() {
+    let mut intervals = Intervals::unknown(size);
+    let mut planes = Vec::with_capacity(size);
+    let mut keep = |at: usize, (pair, (low, high)): (Planes, (f64, f64))| {
         intervals.tighten(at, low, high);
         planes.push(pair);
+    };
+    match &network.steps[index] {
+        Step::Input | Step::Affine { .. } => {}
+        Step::Curve { source, function } => {
+            let x = &known[*source];
+            (0..size).for_each(|at| keep(at, elementwise(function, at, x.at(at))));
+        }
+        Step::Maximum { source, groups } => {
+            (0..size).for_each(|at| keep(at, maximum::relax(groups.at(at), &known[*source])));
+        }
+        Step::Product { left, right } => {
+            let (left, right) = (&known[*left], &known[*right]);
+            (0..size).for_each(|at| keep(at, product::relax(at, left.at(at), right.at(at))));
+        }
     }
     Relaxed { intervals, planes }
+}
+
+/// Bounds of the results of step `index` alone.
+pub(super) fn intervals(network: &Network, index: usize, known: &[Intervals]) -> Intervals {
+    let Step::Curve { source, function: Function::Kink { negative, positive } } =
+        &network.steps[index]
+    else {
+        return relax(network, index, known).intervals;
+    };
+    let x = &known[*source];
+    let mut intervals = Intervals::unknown(x.len());
+    for at in 0..x.len() {
+        let (low, high) = kink::bounds([negative.at(at), *positive], x.at(at));
+        intervals.tighten(at, low, high);
+    }
+    intervals
 }
 
 fn elementwise(function: &Function, at: usize, (low, high): (f64, f64)) -> (Planes, (f64, f64)) {
@@ -142,25 +159,29 @@ pub(super) fn weights(
 ) -> Vec<f64> {
     let gamma = gamma(network.terms());
     let sources = network.sources(index);
-    let free = |at: usize| match &network.steps[index] {
+    let Some(first) = sources.first().map(|&source| &known[source]) else { return Vec::new() };
+    let second = sources.get(1).map(|&source| &known[source]);
+    // Slopes of a kink may be chosen between its own.
+    let slopes = match &network.steps[index] {
         Step::Curve { function: Function::Kink { negative, positive }, .. } => {
-            negative.at(at).abs().max(positive.abs())
+            Some((negative, positive.abs()))
         }
-        _ => 0.0,
+        _ => None,
     };
-    let size = |at: usize, plane: &Plane| {
-        let first = plane.first.abs().max(free(at));
-        let mut size = plane.constant.abs();
-        if first != 0.0 {
-            size += first * known[sources[0]].magnitude(plane.index as usize);
-        }
-        if plane.second != 0.0 {
-            size += plane.second.abs() * known[sources[1]].magnitude(at);
-        }
-        size
-    };
-    let both = |(at, planes): (usize, &Planes)| {
-        gamma * (size(at, &planes.lower) + size(at, &planes.upper)) + TINY
+    let both = |(at, Planes { lower, upper }): (usize, &Planes)| {
+        let free = slopes.map_or(0.0, |(negative, positive)| negative.at(at).abs().max(positive));
+        let size = |plane: &Plane| {
+            let slope = plane.first.abs().max(free);
+            let mut size = plane.constant.abs();
+            if slope != 0.0 {
+                size += slope * first.magnitude(plane.index as usize);
+            }
+            if let Some(second) = second.filter(|_| plane.second != 0.0) {
+                size += plane.second.abs() * second.magnitude(at);
+            }
+            size
+        };
+        gamma * (size(lower) + size(upper)) + TINY
     };
     planes.iter().enumerate().map(both).collect()
 }
