@@ -5,11 +5,11 @@
 use duress_attacks::Pgd;
 use duress_core::{Epsilon, Norm, Threat};
 use duress_models::train::{LossOutput, Step};
-use duress_models::{Batch, Initialization, Layered, Network, Objective, Result};
+use duress_models::{Batch, Initialization, Layered, Network, Objective, Recipe, Result};
 use serde::{Deserialize, Serialize};
 
 use super::loss::{Bounded, Check, mix, threat};
-use super::schedule::{Ramp, Schedule};
+use super::schedule::{Ramp, Schedule, fits};
 use crate::table::{Entry, defaults, training};
 use crate::training::{TrainingDefense, inner};
 
@@ -129,6 +129,10 @@ impl TrainingDefense for MtlIbpTraining {
 
     fn initialization(&self) -> Initialization {
         self.initialization
+    }
+
+    fn fits(&self, recipe: &Recipe, network: &Network) -> Result<()> {
+        fits(ENTRY.name, self.schedule(), recipe, network)
     }
 
     fn check(&self) -> duress_core::Result<()> {
