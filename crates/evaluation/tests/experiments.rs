@@ -166,7 +166,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "hidden = [8] }",
         "hidden = [8] }\ncheckpoint = \"first\"",
-        "line 11: unknown variant `first`",
+        "line 12: unknown variant `first`",
     ),
     (
         "base = \"plain\"",

@@ -338,8 +338,8 @@ fn a_training_that_cannot_be_done_and_a_network_that_cannot_be_proved_stop_the_r
         refused(
             &format!("{third}\n[[certify]]\nname = \"{prover}\"\nradii = [0.1]"),
             &[
-                &format!("[[certify]] `{prover}`: [[model]] `third`"),
-                "no bounds for",
+                &format!("[[certify]] `{prover}`: [[model]] `third`: "),
+                "it works along the batch axis",
                 "in `models`",
             ],
         );

@@ -67,26 +67,28 @@ impl Runner<'_> {
             if provers.is_empty() {
                 continue;
             }
+            let unfit = |prover: &str, error: Error| {
+                self.fault(&format!(
+                    "[[certify]] `{prover}`: [[model]] `{}`: {error}; name the models it can bound \
+                     in `models`",
+                    plan.name
+                ))
+            };
             let graph = match (self.untrained(plan)?, &plan.source) {
                 (Some(network), Source::Trained { architecture, .. }) => {
                     let train = &self.data.train;
                     let (domain, classes) = (train.domain().clone(), train.class_names().len());
                     let card = Card::new(architecture.clone(), domain, classes);
-                    Model::new(&network, card)?.graph()?
+                    let graph = Model::new(&network, card)?.graph();
+                    graph.map_err(|error| unfit(provers[0].name(), error.into()))?
                 }
                 _ => self.graph(plan)?.0,
             };
             let bounded = bounds::Network::new(&graph).map_err(Error::from);
             let bounded = bounded.map_err(self.at(plan))?;
             for prover in provers {
-                prover.fits(&graph, &bounded).map_err(|error| {
-                    self.fault(&format!(
-                        "[[certify]] `{}`: [[model]] `{}`: {error}; name the models it can bound \
-                         in `models`",
-                        prover.name(),
-                        plan.name
-                    ))
-                })?;
+                let fits = prover.fits(&graph, &bounded);
+                fits.map_err(|error| unfit(prover.name(), error.into()))?;
             }
         }
         Ok(())
