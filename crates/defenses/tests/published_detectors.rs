@@ -101,7 +101,7 @@ fn auc(adversarial: &[f32], clean: &[f32]) -> f64 {
 }
 
 /// Areas under the curve of a detector, by radius and attack: PGD that stops, PGD that runs on.
-fn areas(name: &str, text: &str, radii: &[f64]) -> Option<Vec<[f64; 2]>> {
+fn areas(name: &str, settings: &str, radii: &[f64]) -> Option<Vec<[f64; 2]>> {
     let folders = folders()?;
     let passes = Passes::new(&Device::flex()).unwrap();
     let data = load("mnist", &folders, Part::Train).unwrap().take(6000);
@@ -119,7 +119,7 @@ fn areas(name: &str, text: &str, radii: &[f64]) -> Option<Vec<[f64; 2]>> {
         seed: Seed(0),
         progress: &Silent,
     };
-    let method = (find_detector(name).unwrap().parse)(toml::from_str(text).unwrap()).unwrap();
+    let method = (find_detector(name).unwrap().parse)(toml::from_str(settings).unwrap()).unwrap();
     let detector = method.fit(&evidence).unwrap();
     let area = |epsilon: f64, whole: bool| {
         let rows = broken(&model, &test, &passes, epsilon, whole);
@@ -127,7 +127,10 @@ fn areas(name: &str, text: &str, radii: &[f64]) -> Option<Vec<[f64; 2]>> {
         let [adversarial, clean] = rows.map(|rows| scores(&*detector, &passes, &rows).unwrap());
         let area = auc(&adversarial, &clean);
         let steps = if whole { "all steps" } else { "to the first success" };
-        println!("{name} {text}: linf {epsilon}, {steps}, {count} of {}: {area:.3}", test.len());
+        println!(
+            "{name} {settings}: linf {epsilon}, {steps}, {count} of {}: {area:.3}",
+            test.len()
+        );
         area
     };
     Some(radii.iter().map(|&epsilon| [area(epsilon, false), area(epsilon, true)]).collect())

@@ -242,6 +242,17 @@ fn what_a_detector_lacks_is_told_before_anything_is_trained() {
             "[[detector]] `mahalanobis`: `adaptive` `orthogonal-pgd`: orthogonal-pgd: `steps`",
         ),
         ("\"orthogonal-pgd\", steps = 20", "\"spatial\"", "it moves anywhere in the box"),
+        (
+            "name = \"kernel-density\"\nbandwidth = 3.0",
+            "name = \"subset-scanning\"\nlayer = \"conv1\"",
+            "[[detector]] `subset-scanning`: [[model]] `plain`: subset-scanning: no layer `conv1`",
+        ),
+        (
+            "\n[[threat]]",
+            "\n[[model]]\nname = \"vote\"\nmembers = [\"plain\", \"plain\"]\n\
+             defense = { name = \"ensemble\", majority = true }\n\n[[threat]]",
+            "`adaptive` `selective-pgd` asks for gradients, and the majority vote of `vote` has",
+        ),
     ] {
         let experiment = Experiment::parse(&EXPERIMENT.replacen(right, wrong, 1)).unwrap();
         let error = run(&experiment, &context).unwrap_err();

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use burn::prelude::*;
-use duress_core::{Classifier, Use};
+use duress_core::{Classifier, Passes, Use};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,16 @@ pub(crate) const ENTRY: DetectorEntry = DetectorEntry {
     parse: parse::<SubsetScanning>,
 };
 
+impl SubsetScanning {
+    fn view(&self, model: &dyn Classifier, passes: &Passes) -> Result<View> {
+        let which = match self.layer.as_str() {
+            "" => Which::First,
+            layer => Which::Named(layer),
+        };
+        View::new(ENTRY.name, model, passes, which, false)
+    }
+}
+
 impl DetectionMethod for SubsetScanning {
     fn name(&self) -> &'static str {
         ENTRY.name
@@ -66,15 +76,15 @@ impl DetectionMethod for SubsetScanning {
         ENTRY.at_least("background", 1, "at least 1", self.background)
     }
 
+    fn fits(&self, model: &dyn Classifier, passes: &Passes) -> Result<()> {
+        self.view(model, passes).map(|_| ())
+    }
+
     fn fit(&self, evidence: &Evidence<'_>) -> Result<Box<dyn Detector>> {
         self.check()?;
         evidence.check(ENTRY.name, 2)?;
         let (model, passes) = (&evidence.model, evidence.passes);
-        let which = match self.layer.as_str() {
-            "" => Which::First,
-            layer => Which::Named(layer),
-        };
-        let view = View::new(ENTRY.name, &**model, passes, which, false)?;
+        let view = self.view(&**model, passes)?;
         let mut order: Vec<usize> = (0..evidence.labels.len()).collect();
         order.shuffle(&mut evidence.seed.stream(0, 0, 0, Use::Split));
         order.truncate(self.background);
@@ -160,7 +170,7 @@ fn berk_jones(levels: Tensor<2>, largest: f64) -> (Tensor<1>, Tensor<2>) {
 mod tests {
     use super::super::scores;
     use super::*;
-    use duress_core::{Activation, Domain, Passes, Seed, Silent, host};
+    use duress_core::{Activation, Domain, Seed, Silent, host};
 
     fn scan(levels: &[f32], largest: f64) -> f32 {
         let device = Device::flex();

@@ -20,6 +20,13 @@ impl Runner<'_> {
                 return Err(at("its threshold is set on validation samples, and `validation` of \
                                [data] leaves none: raise it"));
             }
+            let watched = |model: &&ModelPlan| plan.models.contains(&model.name);
+            for model in self.experiment.models.iter().filter(watched) {
+                if let Some(untrained) = self.untrained_model(model)? {
+                    let fits = plan.method.fits(&untrained, self.context.passes);
+                    fits.map_err(|error| at(&format!("[[model]] `{}`: {error}", model.name)))?;
+                }
+            }
             if let Some(one) = plan.adaptive.iter().find(|one| one.attack.access() == GRADIENTS) {
                 let vote = |model: &&ModelPlan| {
                     let voting = matches!(&model.source, Source::Voting { ensemble, .. }

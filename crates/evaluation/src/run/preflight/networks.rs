@@ -52,6 +52,18 @@ impl Runner<'_> {
         Ok(Some(architecture.init_by(by, domain, classes, self.experiment.seed, device)?))
     }
 
+    /// The same as a model.
+    pub(super) fn untrained_model(&self, plan: &ModelPlan) -> Result<Option<Model>> {
+        let (Some(network), Source::Trained { architecture, .. }) =
+            (self.untrained(plan)?, &plan.source)
+        else {
+            return Ok(None);
+        };
+        let train = &self.data.train;
+        let (domain, classes) = (train.domain().clone(), train.class_names().len());
+        Ok(Some(Model::new(&network, Card::new(architecture.clone(), domain, classes))?))
+    }
+
     /// Checks that each network of which something is to be proved has bounds, and that the prover
     /// knows all of its operations.
     pub(super) fn check_proofs(&self) -> Result<()> {
@@ -74,15 +86,12 @@ impl Runner<'_> {
                     plan.name
                 ))
             };
-            let graph = match (self.untrained(plan)?, &plan.source) {
-                (Some(network), Source::Trained { architecture, .. }) => {
-                    let train = &self.data.train;
-                    let (domain, classes) = (train.domain().clone(), train.class_names().len());
-                    let card = Card::new(architecture.clone(), domain, classes);
-                    let graph = Model::new(&network, card)?.graph();
+            let graph = match self.untrained_model(plan)? {
+                Some(model) => {
+                    let graph = model.graph();
                     graph.map_err(|error| unfit(provers[0].name(), error.into()))?
                 }
-                _ => self.graph(plan)?.0,
+                None => self.graph(plan)?.0,
             };
             let bounded = bounds::Network::new(&graph).map_err(Error::from);
             let bounded = bounded.map_err(self.at(plan))?;
