@@ -1,7 +1,9 @@
 //! Hand-made rows for tests.
 use duress_core::{Domain, Norm};
+use duress_models::train::Metric;
 
-use crate::row::{Measured, Row, SCHEMA, SampleRow};
+use crate::experiment::Checkpoint;
+use crate::row::{Measured, Row, SCHEMA, SampleRow, Watched, WatchedEpoch};
 use crate::run::Identity;
 
 pub(crate) fn row(model: &str, key: &str, measured: Measured) -> Row {
@@ -35,8 +37,27 @@ pub(crate) fn clean(model: &str, correct: u64) -> Row {
         epochs: 1,
         training_seconds: 2.0,
         stopped: None,
+        watched: None,
     };
     row(model, "clean", measured)
+}
+
+/// A training that was watched on 100 samples for 30 epochs, of which epoch 12 was the best.
+pub(crate) fn watched(model: &str, best: u64, last: u64) -> Row {
+    let mut row = clean(model, 90);
+    if let Measured::Clean { watched, .. } = &mut row.measured {
+        *watched = Some(Watched {
+            metric: Metric::RobustAccuracy,
+            part: "validation".into(),
+            samples: 100,
+            norm: Norm::Linf,
+            epsilon: 0.1,
+            best: WatchedEpoch { epoch: 12, correct: best },
+            last: WatchedEpoch { epoch: 30, correct: last },
+            used: Checkpoint::Best,
+        });
+    }
+    row
 }
 
 /// An attack at Linf `epsilon` that leaves `left` of 90 samples.

@@ -17,18 +17,18 @@ mod verification;
 
 pub use error::{Error, Result};
 pub use experiment::{
-    AdaptivePlan, AttackPlan, CertifierPlan, DataPlan, DataSource, DetectorPlan, EndpointPlan,
-    Experiment, Files, ModelPlan, Source, ThreatPlan,
+    AdaptivePlan, AttackPlan, CertifierPlan, Checkpoint, DataPlan, DataSource, DetectorPlan,
+    EndpointPlan, Experiment, Files, ModelPlan, Source, ThreatPlan,
 };
 pub use generated::write_generated;
 pub use page::{
     Certified, Column, Comparison, certified, certified_by, comparison, percent, short,
     write_report,
 };
-pub use row::{Measured, Row, SCHEMA, SampleRow};
+pub use row::{Measured, Row, SCHEMA, SampleRow, Watched, WatchedEpoch};
 pub use run::{
-    Around, Bounded, Context, Identity, Journal, Observer, Predictions, Summary, bound, predict,
-    run, train_model, write_examples,
+    Around, Bounded, Context, Identity, Journal, Observer, Predictions, Summary, TrainedModel,
+    bound, predict, run, train_model, write_examples,
 };
 pub use self_checks::{Check, self_checks};
 pub use verification::verify;

@@ -2,11 +2,14 @@
 #[cfg(test)]
 mod documented;
 mod fault;
+mod watched;
 
 use std::collections::BTreeMap;
 
 use duress_core::{Norm, Stage};
 use serde::{Deserialize, Serialize};
+
+pub use watched::{Watched, WatchedEpoch};
 
 /// Raised when a field changes its meaning or goes; a new field leaves it. See the crate's README.
 pub const SCHEMA: u32 = 1;
@@ -73,6 +76,10 @@ pub enum Measured {
         training_seconds: f64,
         /// Why the training stopped before its last epoch.
         stopped: Option<String>,
+        /// What was measured after each epoch, at the best and at the last one; missing where
+        /// nothing was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        watched: Option<Watched>,
     },
     /// One attack at one radius.
     Attack {

@@ -84,7 +84,7 @@ fn mnist_is_certified_at_one_tenth_and_at_three_tenths() {
     };
     for (name, radius, least) in GOALS {
         let begun = Instant::now();
-        let path = train_model(&experiment, name, &context).unwrap();
+        let path = train_model(&experiment, name, &context).unwrap().path;
         let seconds = begun.elapsed().as_secs();
         let model = Model::load(path, passes.device()).unwrap();
         let clean = model.card().clean_accuracy.unwrap();

@@ -151,7 +151,27 @@ const WRONG: &[(&str, &str, &str)] = &[
         "`mahalanobis`: unknown field `bandwidth`",
     ),
     ("\"selective-pgd\"", "\"selective\"", "`adaptive`: no attack `selective`"),
-    ("\"orthogonal-pgd\"", "\"selective-pgd\"", "`adaptive` names `selective-pgd` twice"),
+    ("\"orthogonal-pgd\"", "\"selective-pgd\"", "`adaptive` names `selective-pgd` twice; give one"),
+    (
+        "\"orthogonal-pgd\", steps = 20",
+        "\"orthogonal-pgd\", label = \"worst-case\"",
+        "`adaptive` `orthogonal-pgd`: `label` must not be `worst-case`",
+    ),
+    (
+        "\"orthogonal-pgd\", steps = 20",
+        "\"orthogonal-pgd\", label = \"a/b\"",
+        "`adaptive` `orthogonal-pgd`: `label` must be a text without `/`",
+    ),
+    (
+        "\"orthogonal-pgd\", steps = 20",
+        "\"one-pixel\"",
+        "`adaptive` `one-pixel` supports l0, and no [[threat]] is of these norms",
+    ),
+    (
+        "\"orthogonal-pgd\", steps = 20",
+        "\"universal-sgd\"",
+        "`adaptive` `universal-sgd`: it makes one perturbation for many samples",
+    ),
     ("\"orthogonal-pgd\", steps", "\"orthogonal-pgd\", step", "unknown field `step`"),
     ("validation = 0.3", "validation = 0.0", "`validation` of [data] must be above 0"),
 ];
@@ -165,4 +185,96 @@ fn a_wrong_detector_is_refused_with_what_to_change() {
         assert!(error.contains(message), "{wrong}: {error}");
         assert!(!error.contains('\n'), "{error}");
     }
+}
+
+/// What one attack on both leaves, the next member works on: a suite gets as many past the detector
+/// as its members by themselves do in the worst case.
+#[test]
+fn a_suite_evades_a_detector_as_often_as_its_members_together() {
+    let root = tempfile::tempdir().unwrap();
+    let passes = Passes::with_workers(&Device::flex(), 2).unwrap();
+    let context = context(root.path(), &passes);
+    let both =
+        "[{ name = \"selective-pgd\", steps = 20 }, { name = \"orthogonal-pgd\", steps = 20 }]";
+    let start = EXPERIMENT.rfind("[[detector]]").unwrap();
+    let text = format!(
+        "{}[[detector]]\nname = \"kernel-density\"\nbandwidth = 3.0\nrates = [0.05]\n\
+         adaptive = {both}\n\n[[detector]]\nname = \"kernel-density\"\nlabel = \"suite\"\n\
+         bandwidth = 3.0\nrates = [0.05]\n\
+         adaptive = [{{ name = \"worst-of\", label = \"both\", attacks = {both} }}]\n",
+        &EXPERIMENT[..start]
+            .replace("name = \"mahalanobis\"", "name = \"feature-squeezing\"")
+            .replace("magnitude = 0.0\n", "")
+            .replace(&format!("adaptive = {both}\n"), "adaptive = []\n"),
+    );
+    let experiment = Experiment::parse(&text).unwrap();
+    let rows = run(&experiment, &context).unwrap().rows;
+    let evaded = |key: &str| {
+        let row = rows.iter().find(|row| row.key == format!("plain/{key}/0.05/linf/0.3"));
+        let Measured::Undetected { evaded, attack, config, .. } = &row.unwrap().measured else {
+            panic!("an evasion");
+        };
+        (*evaded, attack.clone(), config.clone())
+    };
+    let (worst, ..) = evaded("kernel-density/evaded-by/worst-case");
+    let (suite, attack, config) = evaded("suite/evaded-by/both");
+    assert_eq!((suite, attack.as_str()), (worst, "both"));
+    assert_eq!(evaded("suite/evaded-by/worst-case").0, worst);
+    assert!(suite > 0 && config["attacks"].as_array().unwrap().len() == 2, "{suite} {config}");
+}
+
+/// Thresholds are set on validation samples, and attacks on both have hyperparameters: what is
+/// wrong with either is told before anything is trained.
+#[test]
+fn what_a_detector_lacks_is_told_before_anything_is_trained() {
+    let root = tempfile::tempdir().unwrap();
+    let passes = Passes::with_workers(&Device::flex(), 2).unwrap();
+    let context = context(root.path(), &passes);
+    for (right, wrong, key) in [
+        (
+            "train = 500\ntest = 40\nvalidation = 0.3",
+            "train = 12\ntest = 40\nvalidation = 0.01",
+            "[[detector]] `mahalanobis`: its threshold is set on validation samples",
+        ),
+        (
+            "\"orthogonal-pgd\", steps = 20",
+            "\"orthogonal-pgd\", steps = 0",
+            "[[detector]] `mahalanobis`: `adaptive` `orthogonal-pgd`: orthogonal-pgd: `steps`",
+        ),
+        ("\"orthogonal-pgd\", steps = 20", "\"spatial\"", "it moves anywhere in the box"),
+        (
+            "name = \"kernel-density\"\nbandwidth = 3.0",
+            "name = \"subset-scanning\"\nlayer = \"conv1\"",
+            "[[detector]] `subset-scanning`: [[model]] `plain`: subset-scanning: no layer `conv1`",
+        ),
+        (
+            "\n[[threat]]",
+            "\n[[model]]\nname = \"vote\"\nmembers = [\"plain\", \"plain\"]\n\
+             defense = { name = \"ensemble\", majority = true }\n\n[[threat]]",
+            "`adaptive` `selective-pgd` asks for gradients, and the majority vote of `vote` has",
+        ),
+    ] {
+        let experiment = Experiment::parse(&EXPERIMENT.replacen(right, wrong, 1)).unwrap();
+        let error = run(&experiment, &context).unwrap_err();
+        assert!(error.is_bad_input() && error.to_string().contains(key), "{key}: {error}");
+    }
+    assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+}
+
+/// Adversarial rows that were deleted between two starts of a run are an error, not a panic.
+#[test]
+fn adversarial_rows_that_are_gone_are_named() {
+    let root = tempfile::tempdir().unwrap();
+    let passes = Passes::with_workers(&Device::flex(), 2).unwrap();
+    let context = context(root.path(), &passes);
+    let experiment = Experiment::parse(EXPERIMENT).unwrap();
+    let rows = run(&experiment, &context).unwrap().rows;
+    let detection = rows.iter().position(|row| row.key.contains("mahalanobis")).unwrap();
+    let path = context.out.join("rows.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let kept: Vec<&str> = text.lines().take(detection).collect();
+    std::fs::write(&path, kept.join("\n") + "\n").unwrap();
+    std::fs::remove_dir_all(context.out.join("adversarial")).unwrap();
+    let error = run(&experiment, &context).unwrap_err().to_string();
+    assert!(error.contains("plain/pgd/linf/0.3") && error.contains("--fresh"), "{error}");
 }

@@ -1,6 +1,6 @@
 //! What an experiment file may say, and what is said about one that is wrong.
 use duress_evaluation::core::{Norm, Seed};
-use duress_evaluation::{DataSource, Experiment, Source};
+use duress_evaluation::{Checkpoint, DataSource, Experiment, Source};
 
 const RIGHT: &str = r#"name = "e"
 seed = 4
@@ -143,6 +143,41 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     ("seed = 4", "seed = 4\nskip_certified = true", "`skip_certified` needs a [[certify]]"),
     ("label = \"long\"", "aware = 3\nlabel = \"long\"", "in [[attack]] `pgd`: `aware` must be"),
+    (
+        "name = \"pgd\"\nsteps = 7",
+        "name = \"fgm\"\naware = 1",
+        "in [[attack]] `fgm`: `aware` must be",
+    ),
+    (
+        "steps = 7\n\n[[attack]]\nname = \"pgd\"\nlabel = \"long\"\nbudget = 500",
+        "aware = false\n",
+        "[[threat]] linf: every [[attack]] that supports it has `aware = false`, and its headline",
+    ),
+    (
+        "steps = 7\n\n[[attack]]\nname = \"pgd\"\nlabel = \"long\"",
+        "aware = false\n\n[[attack]]\nname = \"square\"\naware = false",
+        "[[threat]] linf: every [[attack]] that supports it has `aware = false`, and its headline",
+    ),
+    (
+        "hidden = [8] }",
+        "hidden = [8] }\ncheckpoint = \"best\"",
+        "[[model]] `plain`: `checkpoint = \"best\"` needs something that says which weights are",
+    ),
+    (
+        "hidden = [8] }",
+        "hidden = [8] }\ncheckpoint = \"first\"",
+        "line 12: unknown variant `first`",
+    ),
+    (
+        "base = \"plain\"",
+        "base = \"plain\"\ncheckpoint = \"last\"",
+        "[[model]] `jpeg`: `checkpoint` belongs to a model that is trained here",
+    ),
+    (
+        "base = \"plain\"",
+        "file = \"x.onnx\"\ncheckpoint = \"last\"",
+        "[[model]] `jpeg`: `checkpoint` belongs to a model that is trained here",
+    ),
     ("models = [\"plain\"]", "models = [\"x\"]", "in [[certify]] `smoothing`: no model `x`"),
     ("models = [\"plain\"]", "models = 3", "in [[certify]] `smoothing`: `models`: "),
     ("radii = [0.1]", "radii = []", "in [[certify]] `smoothing`: `radii` must ascend"),
@@ -222,6 +257,36 @@ fn a_threat_that_no_attack_supports_is_refused() {
             assert_eq!(got.is_ok(), expected, "{} {norm}: {got:?}", entry.name);
         }
     }
+}
+
+/// The headline is the worst case over the attacks: it must hold one that knows the defence, at
+/// each threat of its own.
+#[test]
+fn a_threat_under_unaware_attacks_alone_is_refused_and_one_aware_attack_is_enough() {
+    let unaware = RIGHT.replace("steps = 7", "steps = 7\naware = false");
+    assert!(Experiment::parse(&unaware).is_ok());
+    // The aware one supports Linf only.
+    let linf = unaware.replace("name = \"pgd\"\nlabel = \"long\"", "name = \"rays\"");
+    let message = Experiment::parse(&linf).unwrap_err();
+    assert!(message.starts_with("[[threat]] l2: every [[attack]] that supports it"), "{message}");
+    for key in ["`aware = false`", "add one without"] {
+        let text = RIGHT.replace("steps = 7", "aware = false").replace("budget", "aware = false #");
+        let message = Experiment::parse(&text).unwrap_err();
+        assert!(message.contains(key), "{message}");
+    }
+}
+
+#[test]
+fn a_checkpoint_is_chosen_where_there_are_two() {
+    let read = |more: &str| {
+        let text = RIGHT.replace("hidden = [8] }", &format!("hidden = [8] }}\n{more}"));
+        Experiment::parse(&text).map(|experiment| experiment.models[0].checkpoint())
+    };
+    let stop = "recipe = { early_stop = { patience = 2, metric = \"clean_accuracy\" } }";
+    assert_eq!(read(""), Ok(Checkpoint::Best));
+    assert_eq!(read("checkpoint = \"last\""), Ok(Checkpoint::Last));
+    assert_eq!(read(&format!("checkpoint = \"best\"\n{stop}")), Ok(Checkpoint::Best));
+    assert_eq!(read(&format!("checkpoint = \"last\"\n{stop}")), Ok(Checkpoint::Last));
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn the_worst_case_is_the_union_over_attacks_and_smaller_radii() {
     let test = test_samples();
     let samples = Journal::read(&context.out).unwrap().samples().unwrap();
     for name in ["narrow", "wide"] {
-        let path = train_model(&experiment, name, &context).unwrap();
+        let path = train_model(&experiment, name, &context).unwrap().path;
         let model = Model::load(path, passes.device()).unwrap();
         let mut broken: BTreeMap<u64, &str> = BTreeMap::new();
         for epsilon in EPSILONS {
@@ -174,7 +174,8 @@ fn transfer_counts_are_those_of_the_matrix() {
     let rows = run(&experiment, &context).unwrap().rows;
     let (test, names) = (test_samples(), ["narrow", "wide"]);
     let models = names.map(|name| {
-        Model::load(train_model(&experiment, name, &context).unwrap(), passes.device()).unwrap()
+        Model::load(train_model(&experiment, name, &context).unwrap().path, passes.device())
+            .unwrap()
     });
     let correct = |model: &Model, rows: Tensor<2>| -> Vec<bool> {
         let answers = predictions(passes.logits(model, rows).unwrap()).unwrap();
@@ -255,11 +256,12 @@ fn models_whose_names_differ_behind_a_dot_have_files_of_their_own() {
         let text = EXPERIMENT.replace("\"narrow\"", &format!("{name:?}"));
         Experiment::parse(&text.replace("hidden = [8]", &format!("hidden = [{width}]"))).unwrap()
     };
-    let small = train_model(&named("v1.5", "4"), "v1.5", &context).unwrap();
-    let large = train_model(&named("v1.6", "16"), "v1.6", &context).unwrap();
+    let trained =
+        |name: &str, width| train_model(&named(name, width), name, &context).unwrap().path;
+    let (small, large) = (trained("v1.5", "4"), trained("v1.6", "16"));
     assert_ne!(small, large);
-    assert_eq!(train_model(&named("v1.5", "4"), "v1.5", &context).unwrap(), small);
-    let outside = train_model(&named("..", "4"), "..", &context).unwrap();
+    assert_eq!(trained("v1.5", "4"), small);
+    let outside = trained("..", "4");
     assert_eq!(outside.parent().unwrap(), context.cache);
     let notes = notes.0.lock().unwrap();
     let trained: Vec<bool> = notes.iter().map(|note| note.contains(": training ")).collect();
@@ -288,6 +290,60 @@ fn nothing_is_written_or_trained_before_the_last_check() {
     assert!(with(vote).contains("[[model]] `x`: ensemble: `weights`"));
     assert!(refused("steps = 3", "steps = 0").contains("[[attack]] `pgd`: pgd: `steps`"));
     assert!(refused("train = 300", "train = 1\nvalidation = 0.9").contains("training samples"));
+    assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+    assert!(notes.0.lock().unwrap().is_empty());
+}
+
+/// What a model needs is told before the first one is trained, not when its turn comes.
+#[test]
+fn a_training_that_cannot_be_done_and_a_network_that_cannot_be_proved_stop_the_run_at_once() {
+    let (root, passes) = (tempfile::tempdir().unwrap(), passes());
+    let notes = Notes::default();
+    let context = context(root.path(), &passes, &notes);
+    let refused = |more: &str, keys: &[&str]| {
+        let experiment = Experiment::parse(&format!("{EXPERIMENT}\n{more}")).unwrap();
+        let error = run(&experiment, &context).unwrap_err();
+        assert!(error.is_bad_input(), "{error}");
+        let message = error.to_string();
+        for key in keys {
+            assert!(message.contains(key), "{key}: {message}");
+        }
+    };
+    let third = "[[model]]\nname = \"third\"\narchitecture = { name = \"mlp\", hidden = [8] }\n";
+    for training in [
+        "ibp-training",
+        "crown-ibp-training",
+        "fast-ibp-training",
+        "sabr-training",
+        "mtl-ibp-training",
+    ] {
+        refused(
+            &format!(
+                "{third}recipe = {{ epochs = 8 }}\n\
+                 defense = {{ name = \"{training}\", warmup_epochs = 2, ramp_epochs = 7 }}"
+            ),
+            &["[[model]] `third`", "`warmup_epochs` and `ramp_epochs`, 9 epochs together", "has 8"],
+        );
+    }
+    let committee =
+        "{ name = \"committee\", member = { name = \"mlp\", hidden = [4] }, members = 2 }";
+    let third = third.replace("{ name = \"mlp\", hidden = [8] }", committee);
+    refused(
+        &format!(
+            "{third}defense = {{ name = \"ibp-training\", warmup_epochs = 0, ramp_epochs = 1 }}"
+        ),
+        &["[[model]] `third`", "layers bounds are propagated through", "got committee"],
+    );
+    for prover in ["lipschitz-margin", "spectral-product", "local-lipschitz"] {
+        refused(
+            &format!("{third}\n[[certify]]\nname = \"{prover}\"\nradii = [0.1]"),
+            &[
+                &format!("[[certify]] `{prover}`: [[model]] `third`: "),
+                "it works along the batch axis",
+                "in `models`",
+            ],
+        );
+    }
     assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
     assert!(notes.0.lock().unwrap().is_empty());
 }

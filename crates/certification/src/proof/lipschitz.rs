@@ -6,7 +6,7 @@ use duress_graph::Graph;
 use serde::{Deserialize, Serialize};
 
 use super::{Prover, Subject};
-use crate::bounds::{InputSet, Method, Options, Result};
+use crate::bounds::{InputSet, Method, Network, Options, Result};
 use crate::lipschitz::LipschitzBound;
 use crate::table::{Certification, Entry};
 
@@ -127,6 +127,11 @@ impl Prover for LipschitzMargin {
         check(MARGIN.name, self.iterations)
     }
 
+    fn fits(&self, graph: &Graph, _: &Network) -> Result<()> {
+        // Without a step of the iteration it is a walk through the operations.
+        LipschitzBound::of(graph, 0).map(|_| ())
+    }
+
     fn radius(
         &self,
         subject: &Subject<'_>,
@@ -151,6 +156,11 @@ impl Prover for SpectralProduct {
 
     fn check(&self) -> duress_core::Result<()> {
         check(PRODUCT.name, self.iterations)
+    }
+
+    fn fits(&self, graph: &Graph, _: &Network) -> Result<()> {
+        // Without a step of the iteration it is a walk through the operations.
+        LipschitzBound::of(graph, 0).map(|_| ())
     }
 
     fn radius(

@@ -1,9 +1,10 @@
 //! Certified radii of how steep a network is near a sample.
 use duress_core::Norm;
+use duress_graph::Graph;
 use serde::{Deserialize, Serialize};
 
 use super::{Prover, Subject, expect_norm, parameter};
-use crate::bounds::{InputSet, Method, Options, Result};
+use crate::bounds::{InputSet, Method, Network, Options, Result};
 use crate::lipschitz::steepest;
 use crate::table::{Certification, Entry};
 
@@ -65,6 +66,14 @@ impl Prover for LocalLipschitz {
     fn check(&self) -> duress_core::Result<()> {
         expect_norm(ENTRY.name, self.norm, &[Norm::L1, Norm::L2, Norm::Linf])?;
         self.options.check().map_err(|error| parameter(ENTRY.name, &error))
+    }
+
+    fn fits(&self, graph: &Graph, network: &Network) -> Result<()> {
+        let origin = vec![0.0; graph.input_shape().iter().product()];
+        let point = InputSet::ball(&origin, self.norm, 0.0, None)?;
+        let known = network.node_bounds(&point, Method::Ibp, &self.options)?;
+        let classes = graph.output_shape().iter().product();
+        steepest(graph, &known, &vec![1.0; classes]).map(|_| ())
     }
 
     fn radius(

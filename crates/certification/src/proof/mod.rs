@@ -68,6 +68,16 @@ pub trait Prover: std::fmt::Debug + Send + Sync {
     /// [`duress_core::Error::Parameter`], [`duress_core::Error::UnsupportedNorm`].
     fn check(&self) -> duress_core::Result<()>;
 
+    /// Checks that the method knows every operation of a network, whatever its weights: that it can
+    /// be told before the network is trained.
+    ///
+    /// # Errors
+    /// [`bounds::Error::Unsupported`].
+    fn fits(&self, graph: &Graph, network: &Network) -> Result<()> {
+        let _ = (graph, network);
+        Ok(())
+    }
+
     /// Whether one proof keeps all cores busy by itself.
     fn is_parallel(&self) -> bool {
         false

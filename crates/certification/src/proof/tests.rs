@@ -114,3 +114,29 @@ fn wrong_hyperparameters_are_refused_by_name() {
     };
     assert!(timeless.check().unwrap_err().to_string().contains("timeout_seconds"));
 }
+
+/// An exponential has no Lipschitz constant on all inputs, and bounds of it there are.
+#[test]
+fn a_network_that_a_prover_does_not_know_is_told_without_a_sample() {
+    let mut builder = Builder::new("x", vec![2]);
+    let input = builder.input();
+    let output = builder.push("the exponential", Op::Unary(Unary::Exp), vec![input]).unwrap();
+    let steep = builder.finish(output).unwrap();
+    for (graph, apt) in [(graph(), true), (steep, false)] {
+        let network = Network::new(&graph).unwrap();
+        for entry in CERTIFIERS {
+            let Ok(Certification::Proved(prover)) = (entry.parse)(toml::Table::new()) else {
+                continue;
+            };
+            let lipschitz =
+                ["lipschitz-margin", "spectral-product", "local-lipschitz"].contains(&entry.name);
+            match prover.fits(&graph, &network) {
+                Ok(()) => assert!(apt || !lipschitz, "{}", entry.name),
+                Err(error) => {
+                    let text = error.to_string();
+                    assert!(!apt && lipschitz && text.contains("`the exponential`"), "{text}");
+                }
+            }
+        }
+    }
+}

@@ -25,9 +25,13 @@ pub(super) fn train(arguments: Train) -> Result<()> {
         }
         other => other?,
     };
-    copy(&trained, out).with_context(|| format!("writing {}", out.display()))?;
+    copy(&trained.path, out).with_context(|| format!("writing {}", out.display()))?;
     drop(screen);
-    output::line(&format!("model  {}", out.display()))
+    output::line(&format!("model  {}", out.display()))?;
+    match &trained.watched {
+        Some(watched) => output::line(&format!("watched  {watched}")),
+        None => Ok(()),
+    }
 }
 
 /// The file appears whole or not at all.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::prelude::*;
-use duress_core::{Classifier, Domain, host};
+use duress_core::{Classifier, Domain, Passes, host};
 use duress_models::train::{OptimizerRecipe, Run, Schedule};
 use duress_models::{Architecture, Network, Normalization, Recipe, Standard, TrainingData, train};
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,12 @@ pub(crate) const ENTRY: DetectorEntry = DetectorEntry {
     parse: parse::<ActivationClassifier>,
 };
 
+impl ActivationClassifier {
+    fn view(&self, model: &dyn Classifier, passes: &Passes) -> Result<View> {
+        View::new(ENTRY.name, model, passes, Which::Named(&self.layer), true)
+    }
+}
+
 impl DetectionMethod for ActivationClassifier {
     fn name(&self) -> &'static str {
         ENTRY.name
@@ -72,12 +78,16 @@ impl DetectionMethod for ActivationClassifier {
         ENTRY.positive("learning_rate", self.learning_rate)
     }
 
+    fn fits(&self, model: &dyn Classifier, passes: &Passes) -> Result<()> {
+        self.view(model, passes).map(|_| ())
+    }
+
     fn fit(&self, evidence: &Evidence<'_>) -> Result<Box<dyn Detector>> {
         self.check()?;
         evidence.needs_adversarial(ENTRY.name)?;
         evidence.check(ENTRY.name, 1)?;
         let (model, passes) = (&evidence.model, evidence.passes);
-        let view = View::new(ENTRY.name, &**model, passes, Which::Named(&self.layer), true)?;
+        let view = self.view(&**model, passes)?;
         let width = view.widths[0];
         let see = |rows: &Tensor<2>| -> Result<Vec<f32>> {
             Ok(host::floats(view.of_all(&**model, passes, rows)?.remove(0))?)

@@ -36,6 +36,16 @@ pub trait DetectionMethod: fmt::Debug + Send + Sync {
     /// [`duress_core::Error::Parameter`].
     fn check(&self) -> Result<()>;
 
+    /// Checks that the classifier shows what the method looks at, whatever its weights: that it can
+    /// be told before the classifier is trained.
+    ///
+    /// # Errors
+    /// [`Error::NoLayers`], [`Error::UnknownLayer`].
+    fn fits(&self, model: &dyn Classifier, passes: &Passes) -> Result<()> {
+        let _ = (model, passes);
+        Ok(())
+    }
+
     /// The detector that the evidence supports.
     ///
     /// # Errors

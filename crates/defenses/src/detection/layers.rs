@@ -13,6 +13,8 @@ pub(super) enum Which<'a> {
     All,
     /// The hidden layer of this name; the last one where the name is empty.
     Named(&'a str),
+    /// The first hidden layer.
+    First,
 }
 
 /// Some layers of a network.
@@ -43,6 +45,7 @@ impl View {
         let layers = match which {
             Which::Hidden => (0..hidden).collect(),
             Which::All => (0..=hidden).collect(),
+            Which::First => vec![0],
             Which::Named("") => vec![hidden - 1],
             Which::Named(name) => {
                 let Some(place) = shown[..hidden].iter().position(|one| one.name == name) else {

@@ -45,7 +45,7 @@ pub use kernel_density::KernelDensity;
 pub(crate) use mahalanobis::ENTRY as MAHALANOBIS;
 pub use mahalanobis::Mahalanobis;
 pub(crate) use noise_odds::ENTRY as NOISE_ODDS;
-pub use noise_odds::NoiseOdds;
+pub use noise_odds::{NoiseKind, NoiseOdds};
 pub(crate) use reconstruction::ENTRY as RECONSTRUCTION;
 pub use reconstruction::Reconstruction;
 pub(crate) use reconstruction_divergence::ENTRY as RECONSTRUCTION_DIVERGENCE;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use burn::prelude::*;
-use duress_core::{Classifier, Use};
+use duress_core::{Classifier, Passes, Use};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,9 @@ use crate::table::defaults;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SubsetScanning {
-    /// Name of the hidden layer that is scanned; the last one if empty.
+    /// Name of the hidden layer that is scanned; the first one if empty. Deep layers are less use:
+    /// what is anomalous in shallow layers suppresses activations in deeper ones, as the authors
+    /// observe, so that adversarial inputs can look less unusual there than clean ones.
     pub layer: String,
     /// Largest significance level, above 0 and at most 1.
     pub largest_level: f64,
@@ -53,6 +55,16 @@ pub(crate) const ENTRY: DetectorEntry = DetectorEntry {
     parse: parse::<SubsetScanning>,
 };
 
+impl SubsetScanning {
+    fn view(&self, model: &dyn Classifier, passes: &Passes) -> Result<View> {
+        let which = match self.layer.as_str() {
+            "" => Which::First,
+            layer => Which::Named(layer),
+        };
+        View::new(ENTRY.name, model, passes, which, false)
+    }
+}
+
 impl DetectionMethod for SubsetScanning {
     fn name(&self) -> &'static str {
         ENTRY.name
@@ -64,12 +76,15 @@ impl DetectionMethod for SubsetScanning {
         ENTRY.at_least("background", 1, "at least 1", self.background)
     }
 
+    fn fits(&self, model: &dyn Classifier, passes: &Passes) -> Result<()> {
+        self.view(model, passes).map(|_| ())
+    }
+
     fn fit(&self, evidence: &Evidence<'_>) -> Result<Box<dyn Detector>> {
         self.check()?;
         evidence.check(ENTRY.name, 2)?;
         let (model, passes) = (&evidence.model, evidence.passes);
-        let which = Which::Named(&self.layer);
-        let view = View::new(ENTRY.name, &**model, passes, which, false)?;
+        let view = self.view(&**model, passes)?;
         let mut order: Vec<usize> = (0..evidence.labels.len()).collect();
         order.shuffle(&mut evidence.seed.stream(0, 0, 0, Use::Split));
         order.truncate(self.background);
@@ -153,8 +168,9 @@ fn berk_jones(levels: Tensor<2>, largest: f64) -> (Tensor<1>, Tensor<2>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scores;
     use super::*;
-    use duress_core::host;
+    use duress_core::{Activation, Domain, Seed, Silent, host};
 
     fn scan(levels: &[f32], largest: f64) -> f32 {
         let device = Device::flex();
@@ -206,6 +222,83 @@ mod tests {
             let expected = brute_force(&levels, 0.5);
             let got = f64::from(scan(&single, 0.5));
             assert!((got - expected).abs() < 1e-4, "{got} {expected}");
+        }
+    }
+
+    /// Shows two layers of rows `[N, 4]`: the rows themselves, and their deviation from 1/2, which
+    /// noise about a row lowers; logits are the sum.
+    struct Layers(Domain);
+
+    impl Classifier for Layers {
+        fn domain(&self) -> &Domain {
+            &self.0
+        }
+
+        fn classes(&self) -> usize {
+            2
+        }
+
+        fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+            let sum = rows.sum_dim(1);
+            Tensor::cat(vec![sum.clone(), sum.neg()], 1)
+        }
+
+        fn activations(&self, rows: Tensor<2>) -> Vec<Activation> {
+            let deep = (rows.clone() - 0.5).abs();
+            vec![
+                Activation::flat("shallow", rows.clone()),
+                Activation::flat("deep", deep),
+                Activation::logits(self.forward(rows)),
+            ]
+        }
+    }
+
+    /// Clean rows are 0 in their second half and k/99 in the first. Raised by 0.3 in the second
+    /// half, a row has two nodes of the first layer that no clean one reaches, so that its score is
+    /// at least 2 ln 100 and above that of a clean row, in which only the other two nodes can have
+    /// a p-value below 1. In the second layer the same nodes fall from 1/2 to 1/5: no p-value of
+    /// theirs is below 1, and the score is that of the clean row.
+    #[test]
+    fn the_first_layer_tells_what_a_deeper_one_hides() {
+        let device = Device::flex();
+        let passes = Passes::with_workers(&device, 1).unwrap();
+        let value = |row: usize, node: usize| match node {
+            0 => row as f32 / 99.0,
+            1 => ((row * 37) % 99) as f32 / 99.0,
+            _ => 0.0,
+        };
+        let clean: Vec<f32> =
+            (0..99).flat_map(|row| (0..4).map(move |node| value(row, node))).collect();
+        let raised: Vec<f32> = clean
+            .chunks_exact(4)
+            .flat_map(|row| [row[0], row[1], row[2] + 0.3, row[3] + 0.3])
+            .collect();
+        let rows =
+            |values: Vec<f32>| Tensor::<2>::from_data(TensorData::new(values, [99, 4]), &device);
+        let (clean, raised) = (rows(clean), rows(raised));
+        let evidence = Evidence {
+            model: Arc::new(Layers(Domain::table(vec![0.0; 4], vec![1.0; 4]).unwrap())),
+            passes: &passes,
+            clean: clean.clone(),
+            labels: vec![0; 99],
+            adversarial: Tensor::zeros([0, 4], &device),
+            seed: Seed(0),
+            progress: &Silent,
+        };
+        let both = |layer: &str| {
+            let method = SubsetScanning { layer: layer.into(), ..SubsetScanning::default() };
+            let detector = method.fit(&evidence).unwrap();
+            [&clean, &raised].map(|rows| scores(&*detector, &passes, rows).unwrap())
+        };
+        let ([benign, adversarial], [deep, deep_adversarial]) = (both(""), both("deep"));
+        for (clean, raised) in benign.iter().zip(&adversarial) {
+            assert!(*raised >= 2.0 * 100.0_f32.ln() - 1e-4 && raised > clean, "{raised} {clean}");
+        }
+        // The AUC is 1: two nodes of a clean row can at best both have the p-value 2/100.
+        let highest = benign.iter().copied().fold(0.0, f32::max);
+        assert!(highest <= 2.0 * 50.0_f32.ln() + 1e-4, "{highest}");
+        for (clean, raised) in deep.iter().zip(&deep_adversarial) {
+            assert!((clean - raised).abs() < 1e-5, "{clean} {raised}");
         }
     }
 

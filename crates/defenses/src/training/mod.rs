@@ -37,7 +37,7 @@ mod weight_perturbation;
 mod yopo;
 
 use duress_core::Threat;
-use duress_models::{Initialization, Network, Objective};
+use duress_models::{Initialization, Network, Objective, Recipe};
 
 pub use adp::AdaptiveDiversity;
 pub(crate) use adp::ENTRY as ADP_TRAINING;
@@ -121,4 +121,15 @@ pub trait TrainingDefense: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// [`duress_core::Error::Parameter`], [`duress_core::Error::UnsupportedNorm`].
     fn check(&self) -> duress_core::Result<()>;
+
+    /// Checks that `recipe` and an untrained `network` are such that the training can be done:
+    /// what would else be told at its first step.
+    ///
+    /// # Errors
+    /// [`duress_models::Error::Objective`] for a recipe that is too short,
+    /// [`duress_models::Error::Parameter`] for a network of another kind.
+    fn fits(&self, recipe: &Recipe, network: &Network) -> duress_models::Result<()> {
+        let _ = (recipe, network);
+        Ok(())
+    }
 }

@@ -5,6 +5,7 @@ use duress_defenses::{DETECTORS, DetectionMethod, find_detector};
 use super::attack::AttackPlan;
 use super::text::{check_part, effective, one_line, take_name};
 use super::threat::ThreatPlan;
+use crate::run::WORST_CASE;
 
 /// One detector with its hyperparameters.
 #[derive(Debug)]
@@ -34,9 +35,11 @@ pub struct DetectorPlan {
 /// An attack on a model and its detector together.
 #[derive(Debug)]
 pub struct AdaptivePlan {
+    /// Name in rows: that of the table, or `label` where the file gives one.
+    pub label: String,
     /// Name in the table of attacks.
     pub name: &'static str,
-    /// The attack.
+    /// The attack, which may be a suite.
     pub attack: Attack,
     /// All hyperparameters, defaults included.
     pub config: serde_json::Value,
@@ -122,6 +125,7 @@ fn check(
             return Err(at(&format!("no attack of `fit` supports the [[threat]] {}", threat.norm)));
         }
     }
+    let given = table.contains_key("adaptive");
     let adaptive = match table.remove("adaptive") {
         None => {
             ADAPTIVE.iter().map(|name| adaptive(name.to_string(), toml::Table::new())).collect()
@@ -129,6 +133,18 @@ fn check(
         Some(value) => read_adaptive(value),
     };
     let adaptive: Vec<AdaptivePlan> = adaptive.map_err(|reason| at(&reason))?;
+    let runs = |plan: &&AdaptivePlan| {
+        let norms = plan.attack.algorithm().norms();
+        threats.iter().any(|threat| norms.contains(&threat.norm))
+    };
+    if given && let Some(idle) = adaptive.iter().find(|plan| !runs(plan)) {
+        let (label, norms) = (&idle.label, idle.attack.algorithm().norms());
+        let norms: Vec<_> = norms.iter().map(ToString::to_string).collect();
+        return Err(at(&format!(
+            "`adaptive` `{label}` supports {}, and no [[threat]] is of these norms",
+            norms.join(", ")
+        )));
+    }
     let fit_samples: usize =
         take(&mut table, "fit_samples", FIT_SAMPLES).map_err(|reason| at(&reason))?;
     if fit_samples == 0 {
@@ -178,24 +194,29 @@ fn read_adaptive(value: toml::Value) -> Result<Vec<AdaptivePlan>, String> {
         adaptive(name, table)
     };
     let plans: Vec<AdaptivePlan> = tables.into_iter().map(read).collect::<Result<_, _>>()?;
-    match plans
-        .iter()
-        .enumerate()
-        .find(|(at, plan)| plans[..*at].iter().any(|p| p.name == plan.name))
-    {
-        Some((_, twice)) => Err(format!("`adaptive` names `{}` twice", twice.name)),
-        None => Ok(plans),
+    for (place, plan) in plans.iter().enumerate() {
+        if plans[..place].iter().any(|other| other.label == plan.label) {
+            let label = &plan.label;
+            return Err(format!("`adaptive` names `{label}` twice; give one a `label` of its own"));
+        }
     }
+    Ok(plans)
 }
 
-fn adaptive(name: String, table: toml::Table) -> Result<AdaptivePlan, String> {
+fn adaptive(name: String, mut table: toml::Table) -> Result<AdaptivePlan, String> {
     let Some(entry) = duress_attacks::find(&name) else {
         return Err(format!("`adaptive`: no attack `{name}`; see `duress list attacks`"));
     };
-    let config = effective((entry.defaults)(), &table);
-    let attack = (entry.parse)(table).map_err(|error| format!("`adaptive` `{name}`: {error}"))?;
-    if attack.algorithm().joint() || matches!(attack, Attack::Suite(_)) {
-        return Err(format!("`adaptive`: `{name}` is no attack on one sample; name its members"));
+    let at = |reason: &str| format!("`adaptive` `{name}`: {reason}");
+    let label = take(&mut table, "label", name.clone()).map_err(|reason| at(&reason))?;
+    check_part("`label`", &label).map_err(|reason| at(&reason))?;
+    if label == WORST_CASE {
+        return Err(at(&format!("`label` must not be `{WORST_CASE}`")));
     }
-    Ok(AdaptivePlan { name: entry.name, attack, config })
+    let config = effective((entry.defaults)(), &table);
+    let attack = (entry.parse)(table).map_err(|error| at(&error.to_string()))?;
+    if attack.algorithm().joint() {
+        return Err(at("it makes one perturbation for many samples, and each sample is measured"));
+    }
+    Ok(AdaptivePlan { label, name: entry.name, attack, config })
 }

@@ -18,7 +18,7 @@ pub use attack::AttackPlan;
 pub use certifier::CertifierPlan;
 pub use data::{DataPlan, DataSource, Files};
 pub use detector::{AdaptivePlan, DetectorPlan};
-pub use model::{EndpointPlan, ModelPlan, Source};
+pub use model::{Checkpoint, EndpointPlan, ModelPlan, Source};
 pub use threat::ThreatPlan;
 
 use crate::{Error, Result, hexadecimal};
@@ -140,6 +140,15 @@ impl Experiment {
         {
             let norm = threat.norm;
             return Err(format!("[[threat]] {norm}: no [[attack]] supports it, so none would run"));
+        }
+        let aware = |norm| attacks.iter().any(|plan| plan.supports(norm) && plan.aware);
+        if let Some(threat) = threats.iter().find(|threat| !aware(threat.norm)) {
+            let norm = threat.norm;
+            return Err(format!(
+                "[[threat]] {norm}: every [[attack]] that supports it has `aware = false`, and its \
+                 headline would be what is left by an adversary who knows nothing of the defence; \
+                 add one without `aware = false`"
+            ));
         }
         if file.transfer && attacks.is_empty() {
             return Err("`transfer` needs an [[attack]]".into());

@@ -7,9 +7,10 @@ use duress_graph::{Preparation, onnx};
 use duress_models::train::Metric;
 use duress_models::{Architecture, Normalization, Recipe};
 use duress_remote::{CommandSettings, HttpSettings, OutputKind, Settings};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::text::{check_part, effective, one_line, take_name};
+use crate::run::Watching;
 
 /// One model of an experiment.
 #[derive(Debug)]
@@ -40,11 +41,31 @@ impl ModelPlan {
         )
     }
 
+    /// Which weights of its training are evaluated: the best, unless the file says otherwise.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        match self.source {
+            Source::Trained { checkpoint, .. } => checkpoint,
+            _ => Checkpoint::Best,
+        }
+    }
+
     /// Whether its training is stopped by what validation samples say.
     #[must_use]
     pub fn stops_early(&self) -> bool {
         matches!(&self.source, Source::Trained { recipe, .. } if recipe.early_stop.is_some())
     }
+}
+
+/// Which weights of a training are evaluated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Checkpoint {
+    /// Those after the epoch that was measured best; the last ones where nothing was measured.
+    #[default]
+    Best,
+    /// Those after the last epoch.
+    Last,
 }
 
 /// How a model comes about.
@@ -58,6 +79,8 @@ pub enum Source {
         recipe: Box<Recipe>,
         /// What training minimises; the plain cross-entropy if missing.
         defense: Option<Box<dyn TrainingDefense>>,
+        /// Which of its weights are evaluated.
+        checkpoint: Checkpoint,
     },
     /// A trained model is read from a file.
     Loaded {
@@ -148,6 +171,7 @@ pub(super) struct Table {
     name: String,
     architecture: Option<Architecture>,
     recipe: Option<Recipe>,
+    checkpoint: Option<Checkpoint>,
     file: Option<PathBuf>,
     keys: Option<PathBuf>,
     normalization: Option<Normalization>,
@@ -182,6 +206,9 @@ fn check(mut table: Table, known: &[&str]) -> Result<ModelPlan, String> {
         return Ok(plan);
     }
     let loads = table.file.is_some() && table.architecture.is_some();
+    if table.checkpoint.is_some() && (loads || table.architecture.is_none()) {
+        return Err(CHECKPOINT.into());
+    }
     if !loads && (table.keys.is_some() || table.normalization.is_some()) {
         return Err("`keys` and `normalization` belong to a `file` of weights with its \
                     `architecture`"
@@ -217,9 +244,18 @@ fn check(mut table: Table, known: &[&str]) -> Result<ModelPlan, String> {
             let recipe = table.recipe.unwrap_or_default();
             recipe.check().map_err(|error| one_line(&error.to_string()))?;
             check_metric(&recipe, defense.as_deref())?;
+            if table.checkpoint == Some(Checkpoint::Best)
+                && !Watching::applies(&recipe, defense.as_deref())
+            {
+                return Err("`checkpoint = \"best\"` needs something that says which weights are \
+                            the best: give `recipe` an `early_stop`"
+                    .into());
+            }
+            let checkpoint = table.checkpoint.unwrap_or_default();
+            let recipe = Box::new(recipe);
             return Ok(ModelPlan {
                 name,
-                source: Source::Trained { architecture, recipe: Box::new(recipe), defense },
+                source: Source::Trained { architecture, recipe, defense, checkpoint },
                 defense: label,
                 config,
             });
@@ -248,6 +284,8 @@ fn check(mut table: Table, known: &[&str]) -> Result<ModelPlan, String> {
     }
 }
 
+const CHECKPOINT: &str = "`checkpoint` belongs to a model that is trained here";
+
 /// A network of an ONNX file or a service, if the table is of one.
 fn foreign(table: &mut Table) -> Result<Option<ModelPlan>, String> {
     let onnx = table
@@ -266,6 +304,9 @@ fn foreign(table: &mut Table) -> Result<Option<ModelPlan>, String> {
     }
     if !onnx && !remote {
         return Ok(None);
+    }
+    if table.checkpoint.is_some() {
+        return Err(CHECKPOINT.into());
     }
     let alone = table.architecture.is_none()
         && table.recipe.is_none()

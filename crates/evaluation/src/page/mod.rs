@@ -5,6 +5,7 @@ mod comparison;
 mod detection;
 mod examples;
 mod figures;
+mod trainings;
 
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,9 @@ pub fn write_report(journal: &Journal) -> Result<PathBuf> {
     let scope = scope(rows);
     let mut page = Page::new(&identity.title, (severity, &verdict), &scope);
     page = page.table("Comparison", &comparison::table(&models))?;
+    if let Some(table) = trainings::table(rows) {
+        page = page.table("Trainings", &table)?;
+    }
     if let Some(table) = certifiers::table(&certified(rows)) {
         page = page.table("Certifiers", &table)?;
     }

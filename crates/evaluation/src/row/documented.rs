@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Measured, SampleRow};
 use crate::fixtures::{
-    attack, broken, certified, clean, detection, transfer, two_sided, undetected, worst_case,
+    attack, broken, certified, detection, transfer, two_sided, undetected, watched, worst_case,
 };
 
 const README: &str = include_str!("../../README.md");
@@ -41,9 +41,11 @@ fn every_field_of_a_row_is_in_the_readme() {
         stages.push(Stage { label: "a".into(), given: 1, broken: 0 });
         assert_eq!(documented("#### `stages`"), fields(&stages[0]));
     }
-    let mut defended = clean("m", 90);
-    if let Measured::Clean { gradient, .. } = &mut defended.measured {
+    let mut defended = watched("m", 80, 70);
+    if let Measured::Clean { gradient, watched: Some(watched), .. } = &mut defended.measured {
         *gradient = Some("identity".into());
+        let all = fields(watched).union(&fields(&watched.best)).cloned().collect();
+        assert_eq!(documented("#### `watched`"), all);
     }
     let common = documented("### Every row");
     for (kind, row) in [
@@ -61,8 +63,13 @@ fn every_field_of_a_row_is_in_the_readme() {
         let mut of_kind = fields(&row.measured);
         of_kind.remove("kind");
         let mut shown = documented(&format!("### `kind`: `{kind}`"));
-        if kind == "attack" {
-            shown = shown.difference(&documented("#### `stages`")).cloned().collect();
+        for (of, part) in [("attack", "#### `stages`"), ("clean", "#### `watched`")] {
+            if kind == of {
+                let mut inner = documented(part);
+                // A field of the row too.
+                inner.remove("correct");
+                shown = shown.difference(&inner).cloned().collect();
+            }
         }
         assert_eq!(shown, of_kind, "{kind}");
         let all: BTreeSet<String> = common.union(&of_kind).cloned().collect();

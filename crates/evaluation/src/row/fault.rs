@@ -1,13 +1,14 @@
 //! What cannot be true of a row.
-use super::{Measured, Row, SampleRow};
+use super::{Measured, Row, SampleRow, Watched};
 
 impl Row {
     /// What cannot be true of the row: a number that is none, or counts that do not fit together.
     pub(crate) fn fault(&self) -> Option<String> {
         let samples = self.samples;
         let faults = match &self.measured {
-            Measured::Clean { correct, training_seconds, .. } => [
-                not_finite("training_seconds", [*training_seconds]),
+            Measured::Clean { correct, training_seconds, watched, .. } => [
+                not_finite("training_seconds", [*training_seconds])
+                    .or_else(|| watched.as_ref().and_then(watched_fault)),
                 more("correct", *correct, "samples", samples),
             ],
             Measured::Attack {
@@ -110,6 +111,15 @@ fn detection_counts(measured: &Measured, samples: u64) -> Option<String> {
         .or_else(|| more("flagged_clean", most(flagged_clean), "clean_correct", *clean_correct))
 }
 
+/// Nothing is better than the best epoch, or later than the last.
+fn watched_fault(watched: &Watched) -> Option<String> {
+    let Watched { epsilon, best, last, samples, .. } = watched;
+    not_finite("epsilon", [*epsilon])
+        .or_else(|| more("best.correct", best.correct, "watched.samples", *samples))
+        .or_else(|| more("last.correct", last.correct, "best.correct", best.correct))
+        .or_else(|| more("best.epoch", best.epoch.into(), "last.epoch", last.epoch.into()))
+}
+
 fn ordered(robust: u64, clean: u64, samples: u64) -> Option<String> {
     more("clean_correct", clean, "samples", samples)
         .or_else(|| more("robust_correct", robust, "clean_correct", clean))
@@ -147,12 +157,14 @@ mod tests {
 
     use super::*;
     use crate::fixtures::{
-        attack, broken, certified, clean, detection, transfer, two_sided, undetected, worst_case,
+        attack, broken, certified, clean, detection, transfer, two_sided, undetected, watched,
+        worst_case,
     };
 
     fn every_kind() -> Vec<Row> {
         vec![
             clean("m", 90),
+            watched("m", 80, 70),
             attack("m", "pgd", 0.1, 30),
             worst_case("m", 0.1, true, 30),
             certified("m", Norm::L2, 0.001),
@@ -195,6 +207,25 @@ mod tests {
             radii.pop();
         }
         assert_eq!(fault(row), "2 counts for 1 radii");
+    }
+
+    #[test]
+    fn a_last_epoch_better_than_the_best_is_a_fault() {
+        let fault = |change: fn(&mut Watched)| {
+            let mut row = watched("m", 80, 70);
+            assert_eq!(row.fault(), None);
+            if let Measured::Clean { watched: Some(watched), .. } = &mut row.measured {
+                change(watched);
+            }
+            row.fault().unwrap()
+        };
+        let text = "`last.correct` is 81, more than `best.correct`, 80";
+        assert_eq!(fault(|watched| watched.last.correct = 81), text);
+        let text = "`best.correct` is 80, more than `watched.samples`, 79";
+        assert_eq!(fault(|watched| watched.samples = 79), text);
+        assert!(fault(|watched| watched.epsilon = f64::NAN).starts_with("`epsilon` is NaN"));
+        let text = "`best.epoch` is 31, more than `last.epoch`, 30";
+        assert_eq!(fault(|watched| watched.best.epoch = 31), text);
     }
 
     #[test]

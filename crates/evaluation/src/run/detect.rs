@@ -9,10 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use burn::prelude::*;
-use duress_core::{
-    Classifier, Cut, Goal, Norm, Oracle, Problem, Seed, Status, Threat, WhiteBox, host,
-    predictions, run,
-};
+use duress_core::{Classifier, Goal, Norm, Problem, Seed, Status, Threat, host, predictions, run};
 use duress_datasets::Dataset;
 use duress_defenses::detection::{Detector, Evidence, Threshold, scores};
 use duress_metrics::{Confidence, Roc};
@@ -94,7 +91,7 @@ impl Runner<'_> {
         let mut adversarial = Vec::new();
         for attack in DetectorPlan::chosen(&self.experiment.attacks, &plan.fit, norm) {
             let threat = Threat::new(norm, epsilon)?;
-            adversarial.extend(self.broken(classifier, &train, attack, &threat)?);
+            adversarial.extend(self.broken(model, &train, attack, &threat)?);
         }
         let features = train.features();
         let shape = [adversarial.len() / features, features];
@@ -111,7 +108,18 @@ impl Runner<'_> {
         let all =
             |data: &Dataset| scores(&*detector, passes, &data.rows(0..data.len(), passes.device()));
         let validation = &self.data.validation;
-        let held = all(&self.correct(classifier, validation, validation.len())?)?;
+        let right = self.correct(classifier, validation, validation.len())?;
+        if right.is_empty() {
+            return Err(Error::Measurement {
+                key: format!("{}/{}", model.name, plan.label),
+                reason: format!(
+                    "its thresholds are set on validation samples that the model gets right, and \
+                     of {} it gets none",
+                    validation.len()
+                ),
+            });
+        }
+        let held = all(&right)?;
         let at = |rate: &f64| Threshold::at(*rate, &held);
         let thresholds = plan.rates.iter().map(at).collect::<Result<_, _>>()?;
         let clean = all(&self.data.test)?;
@@ -136,25 +144,29 @@ impl Runner<'_> {
         Ok(data.select(&right))
     }
 
-    /// The points of an attack on `data` that met its goal, `F` values each.
+    /// The points of an attack on `data` that met its goal, `F` values each: made as those of test
+    /// samples are.
     fn broken(
         &self,
-        classifier: &Arc<dyn Classifier>,
+        model: &Built,
         data: &Dataset,
         attack: &AttackPlan,
         threat: &Threat,
     ) -> Result<Vec<f32>> {
         let (passes, features) = (self.context.passes, data.features());
-        let oracle = WhiteBox::with_cut(&**classifier, passes, Cut::FULL);
+        let joint = attack.attack.algorithm().joint();
+        let together = if joint { data.len().max(1) } else { BATCH };
         let mut found = Vec::new();
-        for batch in data.batches(BATCH) {
+        for batch in data.batches(together) {
             let rows = batch.rows(passes.device());
             let goal = Goal::Untargeted(batch.labels.to_vec());
-            let problem = Problem::new(Oracle::Gradients(&oracle), rows, goal, threat.clone())
-                .with_ids(batch.ids.to_vec())
-                .with_seed(self.experiment.seed)
-                .with_budget(attack.budget);
-            let outcome = run(&attack.attack, &problem)?;
+            let outcome = model.with_oracle(passes, |oracle| {
+                let problem = Problem::new(oracle, rows, goal, threat.clone())
+                    .with_ids(batch.ids.to_vec())
+                    .with_seed(self.experiment.seed)
+                    .with_budget(attack.budget);
+                run(&attack.attack, &problem)
+            })?;
             let rows = host::floats(outcome.rows)?;
             let broken = outcome.samples.iter().zip(rows.chunks(features));
             let broken = broken.filter(|(sample, _)| sample.status == Status::Broken);
@@ -176,7 +188,14 @@ impl Runner<'_> {
         let mut cost = Cost::begin();
         let (test, passes) = (&self.data.test, self.context.passes);
         let made = attack_key(&model.name, &attack.label, *norm, *epsilon);
-        let rows = self.stored(journal, &made)?.unwrap_or_default();
+        let rows = self.stored(journal, &made)?.ok_or_else(|| Error::Measurement {
+            key: made.clone(),
+            reason: format!(
+                "its adversarial rows are gone from {}, and a detector is measured on them: repeat \
+                 the run with --fresh",
+                journal.folder().display()
+            ),
+        })?;
         let broken: HashSet<u64> = journal
             .samples()?
             .into_iter()

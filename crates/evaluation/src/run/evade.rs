@@ -30,7 +30,7 @@ impl<'a> Evasion<'a> {
     /// Names of all that is measured at a rate.
     fn names(&self) -> impl Iterator<Item = &str> {
         let worst = (!self.attacks.is_empty()).then_some(WORST_CASE);
-        self.attacks.iter().map(|attack| attack.name).chain(worst)
+        self.attacks.iter().map(|attack| attack.label.as_str()).chain(worst)
     }
 
     /// The keys of its rows.
@@ -70,13 +70,14 @@ impl Runner<'_> {
                 worst.join(&evaded);
                 all.forwards += cost.forwards;
                 all.backwards += cost.backwards;
-                let what = (plan.name, plan.config.clone());
+                let what = (plan.label.as_str(), plan.config.clone());
                 let measured = self.undetected(model, fitted, place, what, &evaded);
                 self.keep(key, model, &cost, measured, journal)?;
                 observer.advance(1);
             }
             if let Some(key) = keys.get(evasion.attacks.len()) {
-                let names: Vec<&str> = evasion.attacks.iter().map(|plan| plan.name).collect();
+                let names: Vec<&str> =
+                    evasion.attacks.iter().map(|plan| plan.label.as_str()).collect();
                 let what = (WORST_CASE, serde_json::json!({ "attacks": names }));
                 let measured = self.undetected(model, fitted, place, what, &worst);
                 self.keep(key, model, &all, measured, journal)?;

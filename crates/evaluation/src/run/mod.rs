@@ -19,8 +19,10 @@ mod predict;
 mod preflight;
 mod prove;
 mod subject;
+mod training;
 mod transfer;
 mod two_sided;
+mod watched;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,7 +39,9 @@ pub use examples::write_examples;
 pub use journal::{Identity, Journal};
 pub(crate) use lines::write_whole;
 pub use predict::{Predictions, predict};
+pub use training::TrainedModel;
 pub(crate) use transfer::{Adversarial, CLEAN};
+pub(crate) use watched::Watching;
 
 use crate::experiment::{Experiment, ModelPlan};
 use crate::row::{Measured, Row, SCHEMA};
@@ -95,11 +99,16 @@ pub struct Summary {
     pub checks: Vec<Check>,
 }
 
-/// Trains the model `name` of `experiment` (or takes it from the cache) and returns its file.
+/// Trains the model `name` of `experiment` (or takes it from the cache) and returns its file and
+/// what was watched.
 ///
 /// # Errors
 /// As [`run`]; [`crate::Error::Experiment`] for a name that is no trained model of it.
-pub fn train_model(experiment: &Experiment, name: &str, context: &Context<'_>) -> Result<PathBuf> {
+pub fn train_model(
+    experiment: &Experiment,
+    name: &str,
+    context: &Context<'_>,
+) -> Result<TrainedModel> {
     let data = Data::load(experiment, context)?;
     let runner = Runner { experiment, context, data };
     runner.check_training()?;

@@ -1,12 +1,14 @@
 //! What can be checked before anything is trained or written.
+mod detectors;
+mod networks;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::prelude::*;
-use duress_certification::{Certification, bounds};
-use duress_core::{Classifier, Domain, Reach, Setting};
+use duress_core::{Attack, Classifier, Domain, Norm, Reach, Setting};
 use duress_defenses::VotingEnsemble;
-use duress_models::{Architecture, Model, Recipe};
+use duress_models::Model;
 
 use super::Runner;
 use crate::experiment::{ModelPlan, Source};
@@ -23,31 +25,8 @@ impl Runner<'_> {
         self.check_models()?;
         self.check_proofs()?;
         self.check_certifiers()?;
-        self.check_attacks()
-    }
-
-    /// Checks what is trained: its layers and its recipe against the data.
-    pub(super) fn check_training(&self) -> Result<()> {
-        check_folder(&self.context.cache)?;
-        for plan in &self.experiment.models {
-            if let Source::Trained { architecture, recipe, .. } = &plan.source {
-                self.fits_data(architecture, recipe).map_err(self.at(plan))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn fits_data(&self, architecture: &Architecture, recipe: &Recipe) -> Result<()> {
-        let train = &self.data.train;
-        if train.is_empty() {
-            return Err(self.fault("[data]: no training samples are left beside the validation"));
-        }
-        architecture.parameters(train.domain(), train.class_names().len())?;
-        recipe.augmentation.check(train.domain())?;
-        if let Some(mix) = &recipe.mix {
-            self.second_set(mix)?;
-        }
-        Ok(())
+        self.check_attacks()?;
+        self.check_detectors()
     }
 
     /// Puts the models together from stand-ins that are not trained.
@@ -101,22 +80,6 @@ impl Runner<'_> {
                     let combined = settled.combine(members.iter().map(member).collect());
                     combined.map_err(|error| self.at(plan)(error.into()))?;
                 }
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks that the networks of files have bounds; those that are trained here do.
-    fn check_proofs(&self) -> Result<()> {
-        for plan in &self.experiment.models {
-            let proved = self.experiment.certifiers.iter().any(|certifier| {
-                matches!(certifier.certifier, Certification::Proved(_))
-                    && certifier.models.contains(&plan.name)
-            });
-            if proved && !plan.is_trained() {
-                let (graph, _) = self.graph(plan)?;
-                let bounded = bounds::Network::new(&graph).map_err(Error::from);
-                bounded.map_err(self.at(plan))?;
             }
         }
         Ok(())
@@ -197,24 +160,27 @@ impl Runner<'_> {
             {
                 return Err(at("`model_draws` are of a random [[model]], and there is none"));
             }
-            if algorithm.reach() != Reach::Box {
-                continue;
-            }
             let threats = self.experiment.threats.iter().filter(|one| plan.supports(one.norm));
             for threat in threats {
-                let needed = test.domain().diameter(threat.norm);
-                let small = threat.epsilons.iter().find(|one| one.get() < needed * (1.0 - 1e-9));
-                if let Some(epsilon) = small {
-                    return Err(at(&format!(
-                        "it moves anywhere in the box, so its [[threat]] must hold the box: \
-                         {} epsilon {needed} or more, got {}",
-                        threat.norm,
-                        epsilon.get()
-                    )));
+                for epsilon in &threat.epsilons {
+                    self.holds_the_box(&plan.attack, threat.norm, epsilon.get())
+                        .map_err(|reason| at(&reason))?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Checks that an attack that moves anywhere in the box may.
+    fn holds_the_box(&self, attack: &Attack, norm: Norm, epsilon: f64) -> Result<(), String> {
+        let needed = self.data.test.domain().diameter(norm);
+        if attack.algorithm().reach() != Reach::Box || epsilon >= needed * (1.0 - 1e-9) {
+            return Ok(());
+        }
+        Err(format!(
+            "it moves anywhere in the box, so its [[threat]] must hold the box: {norm} epsilon \
+             {needed} or more, got {epsilon}"
+        ))
     }
 
     fn at(&self, plan: &ModelPlan) -> impl Fn(Error) -> Error {

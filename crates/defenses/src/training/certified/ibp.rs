@@ -5,11 +5,11 @@
 //! <https://arxiv.org/abs/1810.12715>
 use duress_core::{Epsilon, Threat};
 use duress_models::train::{LossOutput, Step};
-use duress_models::{Batch, Layered, Network, Objective, Result};
+use duress_models::{Batch, Layered, Network, Objective, Recipe, Result};
 use serde::{Deserialize, Serialize};
 
 use super::loss::{Bounded, between, mix, threat};
-use super::schedule::{Ramp, Schedule};
+use super::schedule::{Ramp, Schedule, fits};
 use crate::table::{Entry, defaults, training};
 use crate::training::TrainingDefense;
 use crate::training::check::Check;
@@ -101,6 +101,10 @@ impl TrainingDefense for IbpTraining {
 
     fn threat(&self) -> Option<Threat> {
         threat(self.epsilon)
+    }
+
+    fn fits(&self, recipe: &Recipe, network: &Network) -> Result<()> {
+        fits(ENTRY.name, self.schedule(), recipe, network)
     }
 
     fn check(&self) -> duress_core::Result<()> {

@@ -4,11 +4,11 @@
 //! Robustness via Convex Combinations.* ICLR 2024. <https://arxiv.org/abs/2305.13991>
 use duress_core::{Epsilon, Threat};
 use duress_models::train::{LossOutput, Step};
-use duress_models::{Batch, Initialization, Layered, Network, Objective, Result};
+use duress_models::{Batch, Initialization, Layered, Network, Objective, Recipe, Result};
 use serde::{Deserialize, Serialize};
 
 use super::loss::{Bounded, mix, searched, threat};
-use super::schedule::{Ramp, Schedule};
+use super::schedule::{Ramp, Schedule, fits};
 use crate::table::{Entry, defaults, training};
 use crate::training::TrainingDefense;
 use crate::training::check::Check;
@@ -123,6 +123,10 @@ impl TrainingDefense for MtlIbpTraining {
 
     fn initialization(&self) -> Initialization {
         self.initialization
+    }
+
+    fn fits(&self, recipe: &Recipe, network: &Network) -> Result<()> {
+        fits(ENTRY.name, self.schedule(), recipe, network)
     }
 
     fn check(&self) -> duress_core::Result<()> {

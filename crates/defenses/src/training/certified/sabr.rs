@@ -4,11 +4,11 @@
 //! <https://arxiv.org/abs/2210.04871>
 use duress_core::{Epsilon, Threat};
 use duress_models::train::{LossOutput, Step};
-use duress_models::{Batch, Initialization, Layered, Network, Objective, Result};
+use duress_models::{Batch, Initialization, Layered, Network, Objective, Recipe, Result};
 use serde::{Deserialize, Serialize};
 
 use super::loss::{Bounded, searched, threat};
-use super::schedule::{Ramp, Schedule};
+use super::schedule::{Ramp, Schedule, fits};
 use crate::table::{Entry, defaults, training};
 use crate::training::TrainingDefense;
 use crate::training::check::Check;
@@ -116,6 +116,10 @@ impl TrainingDefense for SabrTraining {
 
     fn initialization(&self) -> Initialization {
         self.initialization
+    }
+
+    fn fits(&self, recipe: &Recipe, network: &Network) -> Result<()> {
+        fits(ENTRY.name, self.schedule(), recipe, network)
     }
 
     fn check(&self) -> duress_core::Result<()> {

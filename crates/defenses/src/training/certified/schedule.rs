@@ -1,6 +1,6 @@
 //! How the radius grows during a training.
 use duress_models::train::Step;
-use duress_models::{Error, Result};
+use duress_models::{Error, Layered, Network, Recipe, Result};
 use serde::{Deserialize, Serialize};
 
 /// The share of the final radius as a function of the progress `t` through the ramp.
@@ -40,20 +40,28 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
+    /// Checks that the radius is reached within so many epochs.
+    ///
+    /// # Errors
+    /// [`Error::Objective`] if the recipe ends before.
+    pub(super) fn check(&self, objective: &str, epochs: u32) -> Result<()> {
+        let needed = u64::from(self.warmup_epochs) + u64::from(self.ramp_epochs);
+        if needed <= u64::from(epochs) {
+            return Ok(());
+        }
+        let reason = format!(
+            "the radius is reached after `warmup_epochs` and `ramp_epochs`, {needed} epochs \
+             together, and the recipe has {epochs}: shorten them or give the recipe more"
+        );
+        Err(Error::Objective { objective: objective.into(), reason })
+    }
+
     /// The share of the final radius at `step`.
     ///
     /// # Errors
-    /// [`Error::Objective`] if the recipe ends before the radius is reached.
+    /// As [`Schedule::check`].
     pub(super) fn share(&self, objective: &str, step: &Step<'_>) -> Result<f64> {
-        let needed = u64::from(self.warmup_epochs) + u64::from(self.ramp_epochs);
-        if needed > u64::from(step.epochs) {
-            let reason = format!(
-                "the radius is reached after `warmup_epochs` and `ramp_epochs`, {needed} epochs \
-                 together, and the recipe has {}: shorten them or give the recipe more",
-                step.epochs
-            );
-            return Err(Error::Objective { objective: objective.into(), reason });
-        }
+        self.check(objective, step.epochs)?;
         let done = f64::from(step.epoch) + step.step as f64 / step.steps.max(1) as f64;
         let since = done - f64::from(self.warmup_epochs);
         if self.ramp_epochs == 0 {
@@ -61,6 +69,18 @@ impl Schedule {
         }
         Ok(self.ramp.share(since / f64::from(self.ramp_epochs)))
     }
+}
+
+/// Checks what a certified training needs before it begins: epochs enough for its schedule, and a
+/// network whose layers bounds are propagated through.
+pub(super) fn fits(
+    objective: &str,
+    schedule: Schedule,
+    recipe: &Recipe,
+    network: &Network,
+) -> Result<()> {
+    schedule.check(objective, recipe.epochs)?;
+    network.layers().map(|_| ())
 }
 
 #[cfg(test)]
