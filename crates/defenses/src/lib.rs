@@ -25,4 +25,6 @@ pub use training::{
     SmoothAdv, SpectralNormConstraint, Stability, Trades, TrainingDefense, WassersteinTraining,
     WeightPerturbation, Yopo,
 };
-pub use transformation::{Backward, Defended, Jpeg, TrainingRows, Transformation};
+pub use transformation::{
+    Backward, Defended, Jpeg, Passage, TrainedBehind, TrainingRows, Transformation,
+};

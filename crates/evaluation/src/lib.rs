@@ -17,8 +17,8 @@ mod verification;
 
 pub use error::{Error, Result};
 pub use experiment::{
-    AdaptivePlan, AttackPlan, CertifierPlan, DataPlan, DataSource, DetectorPlan, EndpointPlan,
-    Experiment, Files, ModelPlan, Source, ThreatPlan,
+    AdaptivePlan, AttackPlan, Behind, CertifierPlan, DataPlan, DataSource, DetectorPlan,
+    EndpointPlan, Experiment, Files, ModelPlan, Source, ThreatPlan,
 };
 pub use generated::write_generated;
 pub use page::{

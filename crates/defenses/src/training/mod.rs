@@ -106,6 +106,12 @@ pub trait TrainingDefense: std::fmt::Debug + Send + Sync {
         Initialization::default()
     }
 
+    /// Whether it propagates bounds through the layers, from a box of rows that nothing stands
+    /// before: such a network cannot be trained behind a transformation.
+    fn propagates_bounds(&self) -> bool {
+        false
+    }
+
     /// How far robust accuracy may fall from one epoch to the next before the training counts as
     /// collapsed; `None` where no such check belongs to the method.
     fn collapse(&self) -> Option<f64> {

@@ -34,10 +34,17 @@ impl ModelPlan {
     /// Whether its answers depend on draws.
     #[must_use]
     pub fn is_random(&self) -> bool {
-        matches!(
-            &self.source,
-            Source::Wrapped { transformation, .. } if transformation.is_random()
-        )
+        self.transformation().is_some_and(Transformation::is_random)
+    }
+
+    /// What stands before its classifier.
+    #[must_use]
+    pub fn transformation(&self) -> Option<&dyn Transformation> {
+        match &self.source {
+            Source::Wrapped { transformation, .. } => Some(transformation.as_ref()),
+            Source::Trained { behind: Some(behind), .. } => Some(behind.transformation.as_ref()),
+            _ => None,
+        }
     }
 
     /// Whether its training is stopped by what validation samples say.
@@ -58,6 +65,8 @@ pub enum Source {
         recipe: Box<Recipe>,
         /// What training minimises; the plain cross-entropy if missing.
         defense: Option<Box<dyn TrainingDefense>>,
+        /// What it stands behind, in training as in use.
+        behind: Option<Behind>,
     },
     /// A trained model is read from a file.
     Loaded {
@@ -107,6 +116,17 @@ pub enum Source {
     },
 }
 
+/// A transformation that a network is trained behind, and how.
+#[derive(Debug)]
+pub struct Behind {
+    /// What the network sees is what it makes of rows.
+    pub transformation: Box<dyn Transformation>,
+    /// Name of the training, `none` for the plain one.
+    pub training: &'static str,
+    /// All hyperparameters of the training, defaults included.
+    pub training_config: serde_json::Value,
+}
+
 /// Where a service is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EndpointPlan {
@@ -122,7 +142,7 @@ impl Source {
     pub fn is_network(&self) -> bool {
         matches!(
             self,
-            Source::Trained { .. }
+            Source::Trained { behind: None, .. }
                 | Source::Loaded { .. }
                 | Source::Weights { .. }
                 | Source::Onnx { .. }
@@ -160,6 +180,7 @@ pub(super) struct Table {
     base: Option<String>,
     members: Option<Vec<String>>,
     defense: Option<toml::Table>,
+    training: Option<toml::Table>,
 }
 
 pub(super) fn check_all(tables: Vec<Table>) -> Result<Vec<ModelPlan>, String> {
@@ -209,20 +230,24 @@ fn check(mut table: Table, known: &[&str]) -> Result<ModelPlan, String> {
             keys: table.keys,
         },
         (Some(architecture), None, None, None, defense) => {
-            let defense = match defense {
-                None => None,
-                Some(Defense::Training(defense)) => Some(defense),
+            let (defense, behind) = match defense {
+                None => (None, None),
+                Some(Defense::Training(defense)) => (Some(defense), None),
+                Some(Defense::Transformation(transformation)) => {
+                    let (defense, behind) = trained_behind(transformation, table.training.take())?;
+                    (defense, Some(behind))
+                }
                 Some(_) => return Err(format!("`{label}` is no training: it needs {OTHERS}")),
             };
+            if table.training.is_some() {
+                return Err(TRAINING.into());
+            }
             let recipe = table.recipe.unwrap_or_default();
             recipe.check().map_err(|error| one_line(&error.to_string()))?;
             check_metric(&recipe, defense.as_deref())?;
-            return Ok(ModelPlan {
-                name,
-                source: Source::Trained { architecture, recipe: Box::new(recipe), defense },
-                defense: label,
-                config,
-            });
+            let recipe = Box::new(recipe);
+            let source = Source::Trained { architecture, recipe, defense, behind };
+            return Ok(ModelPlan { name, source, defense: label, config });
         }
         (None, None, Some(base), None, Some(Defense::Transformation(transformation))) => {
             there(&base)?;
@@ -237,15 +262,41 @@ fn check(mut table: Table, known: &[&str]) -> Result<ModelPlan, String> {
         }
         _ => {
             return Err(format!(
-                "give either `architecture` (with a training defence or none), `file`, `http`, \
-                 `command`, {OTHERS}"
+                "give either `architecture` (with a training defence, a transformation to train \
+                 behind, or none), `file`, `http`, `command`, {OTHERS}"
             ));
         }
     };
+    if table.training.is_some() {
+        return Err(TRAINING.into());
+    }
     match table.recipe {
         Some(_) => Err("`recipe` belongs to a model with an `architecture`".into()),
         None => Ok(ModelPlan { name, source, defense: label, config }),
     }
+}
+
+/// How a network is trained that stands behind a transformation: by the `training` of its table.
+fn trained_behind(
+    transformation: Box<dyn Transformation>,
+    training: Option<toml::Table>,
+) -> Result<(Option<Box<dyn TrainingDefense>>, Behind), String> {
+    let (defense, training, training_config) = match training {
+        None => (None, "none", serde_json::Value::Null),
+        Some(table) => {
+            match parse_defense(table).map_err(|reason| format!("`training`: {reason}"))? {
+                (Defense::Training(defense), label, _) if defense.propagates_bounds() => {
+                    return Err(format!(
+                        "`training`: `{label}` propagates bounds through the layers, and cannot \
+                     through the transformation before them"
+                    ));
+                }
+                (Defense::Training(defense), label, config) => (Some(defense), label, config),
+                (_, label, _) => return Err(format!("`training`: `{label}` is no training")),
+            }
+        }
+    };
+    Ok((defense, Behind { transformation, training, training_config }))
 }
 
 /// A network of an ONNX file or a service, if the table is of one.
@@ -271,7 +322,8 @@ fn foreign(table: &mut Table) -> Result<Option<ModelPlan>, String> {
         && table.recipe.is_none()
         && table.base.is_none()
         && table.members.is_none()
-        && table.defense.is_none();
+        && table.defense.is_none()
+        && table.training.is_none();
     let source = match (table.file.take(), table.http.take(), table.command.take()) {
         _ if !alone => {
             return Err("a file or a service stands alone: a transformation needs a \
@@ -296,6 +348,9 @@ impl Source {
         Source::Remote { endpoint, settings: Box::new(settings.unwrap_or_default()) }
     }
 }
+
+const TRAINING: &str = "`training` belongs to a model with an `architecture` and a transformation \
+                        as `defense`: how the network behind it is trained";
 
 const OTHERS: &str =
     "`base` with a transformation as `defense`, or `members` with `defense.name = \"ensemble\"`";

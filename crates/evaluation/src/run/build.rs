@@ -1,23 +1,15 @@
 //! Makes the models of an experiment, and measures them without an adversary.
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use duress_attacks::Pgd;
 use duress_certification::Certification;
-use duress_core::{Classifier, Domain, Norm, Oracle, Passes, Threat, predictions};
-use duress_datasets::{Dataset, Input, npz};
-use duress_defenses::{RobustnessWatch, TrainingDefense};
+use duress_core::{Classifier, Norm, Oracle, Passes};
 use duress_graph::Graph;
-use duress_models::train::{EpochReport, Metric, Mix, Run, Watch};
-use duress_models::{
-    Accuracy, Architecture, Card, Model, Network, Objective, Recipe, Standard, TrainingData, train,
-};
-use serde::{Deserialize, Serialize};
+use duress_models::Model;
 use sha2::{Digest, Sha256};
 
-use super::lines::write_whole;
 use super::subject::Subject;
+use super::trained::Training;
 use super::{Cost, Journal, Runner, foreign};
 use crate::experiment::{EndpointPlan, ModelPlan, Source};
 use crate::row::{Measured, SampleRow};
@@ -33,15 +25,6 @@ pub(super) struct Built {
     training: Training,
     /// Its operations, where something is to be proved of it.
     pub(super) graph: Option<Graph>,
-}
-
-/// What the training of a model left behind.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Training {
-    parameters: u64,
-    seconds: f64,
-    stopped: Option<String>,
-    history: Vec<EpochReport>,
 }
 
 impl Built {
@@ -111,12 +94,7 @@ impl Runner<'_> {
             correct: (0..test.len()).filter(correct).count() as u64,
             defense: plan.defense.into(),
             defense_config: plan.config.clone(),
-            gradient: match &plan.source {
-                Source::Wrapped { transformation, .. } => {
-                    Some(transformation.gradient().name().into())
-                }
-                _ => None,
-            },
+            gradient: plan.transformation().map(|front| front.gradient().name().into()),
             source: describe(&plan.source),
             parameters: built.training.parameters,
             epochs: built.training.history.len() as u32,
@@ -179,9 +157,15 @@ impl Runner<'_> {
             Ok(if proved { Some(model.graph()?) } else { None })
         };
         match &plan.source {
-            Source::Trained { architecture, recipe, defense } => {
+            Source::Trained { architecture, recipe, defense, behind } => {
                 let (model, training, _) =
                     self.train(plan, architecture, recipe, defense.as_deref())?;
+                if let Some(behind) = behind {
+                    let (base, transformation) = (model.digest()?, behind.transformation.as_ref());
+                    let (digest, subject) =
+                        self.behind(plan, Arc::new(model), &base, transformation)?;
+                    return Ok(built(digest, subject, training));
+                }
                 let graph = graph(&model)?;
                 Ok(local(model.digest()?, Arc::new(model), training, graph))
             }
@@ -234,25 +218,6 @@ impl Runner<'_> {
         }
     }
 
-    /// The file of the trained model `name`.
-    pub(super) fn train_named(&self, name: &str) -> Result<PathBuf> {
-        for plan in &self.experiment.models {
-            if let Source::Trained { architecture, recipe, defense } = &plan.source
-                && plan.name == name
-            {
-                let (_, _, path) = self.train(plan, architecture, recipe, defense.as_deref())?;
-                return Ok(path);
-            }
-        }
-        let trained = |plan: &&ModelPlan| matches!(plan.source, Source::Trained { .. });
-        let known: Vec<&str> =
-            self.experiment.models.iter().filter(trained).map(|plan| plan.name.as_str()).collect();
-        Err(Error::Experiment {
-            path: PathBuf::from(&self.experiment.name),
-            reason: format!("no model `{name}` to train; there are: {}", known.join(", ")),
-        })
-    }
-
     /// Checks that a model of a file takes the experiment's data.
     pub(super) fn fits(&self, name: &str, model: &Model) -> Result<()> {
         let test = &self.data.test;
@@ -271,172 +236,22 @@ impl Runner<'_> {
             ),
         })
     }
-
-    /// The trained model, from the cache if it is there.
-    fn train(
-        &self,
-        plan: &ModelPlan,
-        architecture: &Architecture,
-        recipe: &Recipe,
-        defense: Option<&dyn TrainingDefense>,
-    ) -> Result<(Model, Training, PathBuf)> {
-        let (train_data, context) = (&self.data.train, self.context);
-        let (domain, classes) = (train_data.domain(), train_data.class_names().len());
-        let objective: &dyn Objective<Network> =
-            defense.map_or(&Standard as &dyn Objective<Network>, TrainingDefense::objective);
-        let objective_name = Objective::<Network>::name(objective).to_owned();
-        let extra = recipe.mix.as_ref().map(|mix| self.second_set(mix)).transpose()?;
-        let key = digest(&[
-            &serde_json::to_string(architecture)?,
-            &serde_json::to_string(recipe)?,
-            &objective_name,
-            &plan.config.to_string(),
-            train_data.digest(),
-            self.data.validation.digest(),
-            &self.experiment.seed.0.to_string(),
-            &context.device,
-            env!("CARGO_PKG_VERSION"),
-            extra.as_ref().map_or("", Dataset::digest),
-        ]);
-        let stem = format!("{}-{}", file_name(&plan.name), &key[..16]);
-        // A name may hold dots: `with_extension` would take them for one.
-        let [weights, log, checkpoint] = ["safetensors", "json", "checkpoint"]
-            .map(|kind| context.cache.join(format!("{stem}.{kind}")));
-        let device = context.passes.device();
-        if weights.exists() && log.exists() {
-            let text = fs::read_to_string(&log).map_err(Error::io(&log))?;
-            context.observer.note(&format!("{}: trained before, {}", plan.name, weights.display()));
-            let model = Model::load(&weights, device)?;
-            return Ok((model, serde_json::from_str(&text)?, weights));
-        }
-        fs::create_dir_all(&context.cache).map_err(Error::io(&context.cache))?;
-
-        context.observer.note(&format!(
-            "{}: training {} on {} samples, {} epochs, {objective_name}",
-            plan.name,
-            architecture.name(),
-            train_data.len(),
-            recipe.epochs
-        ));
-        let by = defense.map_or_else(Default::default, TrainingDefense::initialization);
-        let network = architecture.init_by(by, domain, classes, self.experiment.seed, device)?;
-        let mut watch = self.watch(recipe, defense)?;
-        let run = Run {
-            passes: context.passes,
-            watch: watch.as_mut().map(|watch| watch as &mut dyn Watch<Network>),
-            checkpoint: Some(&checkpoint),
-            extra: extra.as_ref().map(|extra| samples(extra, domain, classes)),
-            progress: context.observer,
-        };
-        let samples = samples(train_data, domain, classes);
-        let trained = train(&network, objective, &samples, recipe, run)?;
-
-        let mut card = Card::new(architecture.clone(), domain.clone(), classes);
-        card.class_names = train_data.class_names().to_vec();
-        card.recipe = Some(recipe.clone());
-        card.objective = Some(objective_name);
-        card.objective_parameters = objective.parameters();
-        card.data = Some(train_data.name().to_owned());
-        card.data_digest = Some(train_data.digest().to_owned());
-        card.seed = Some(self.experiment.seed);
-        card.epochs = Some(trained.history.len() as u32);
-        let mut model = Model::new(trained.chosen(), card.clone())?;
-        card.clean_accuracy = Some(self.accuracy(&model, &self.data.test)?);
-        model = model.with_card(card)?;
-        let training = Training {
-            parameters: architecture.parameters(domain, classes)?,
-            seconds: trained.history.iter().map(|report| report.seconds).sum(),
-            stopped: trained.stopped.clone(),
-            history: trained.history.clone(),
-        };
-        model.save(&weights)?;
-        write_whole(&log, serde_json::to_string_pretty(&training)?.as_bytes())?;
-        // The model is safe: the way there is no longer needed.
-        if checkpoint.exists() {
-            fs::remove_file(&checkpoint).map_err(Error::io(&checkpoint))?;
-        }
-        Ok((model, training, weights))
-    }
-
-    /// The second set of samples that a recipe mixes in, in the space and classes of the first.
-    pub(super) fn second_set(&self, mix: &Mix) -> Result<Dataset> {
-        let first = &self.data.train;
-        let options =
-            npz::Options { classes: Some(first.class_names().to_vec()), ..npz::Options::default() };
-        let name = file_name(&mix.file.to_string_lossy());
-        let second = npz::dataset(&name, Input::open(&mix.file)?, &options)?;
-        Ok(second.with_domain(first.domain().clone())?)
-    }
-
-    /// Who watches the training: on validation samples for early stopping, else on a slice of the
-    /// training samples for a collapse.
-    fn watch<'s>(
-        &'s self,
-        recipe: &Recipe,
-        defense: Option<&dyn TrainingDefense>,
-    ) -> Result<Option<RobustnessWatch<'s>>> {
-        let collapse = defense.and_then(TrainingDefense::collapse);
-        if collapse.is_none() && recipe.early_stop.is_none() {
-            return Ok(None);
-        }
-        let source =
-            if recipe.early_stop.is_some() { &self.data.validation } else { &self.data.train };
-        if source.is_empty() {
-            return Err(Error::Experiment {
-                path: PathBuf::from(&self.experiment.name),
-                reason: "[data]: no sample is left to validate on; raise `validation`".into(),
-            });
-        }
-        let slice = source.take(source.len().min(WATCHED));
-        // Clean accuracy is robust accuracy at radius 0.
-        let clean = recipe.early_stop.as_ref().is_some_and(|s| s.metric == Metric::CleanAccuracy);
-        let threat = match defense.and_then(TrainingDefense::threat) {
-            Some(threat) if !clean => threat,
-            _ => Threat::new(Norm::Linf, 0.0)?,
-        };
-        Ok(Some(RobustnessWatch {
-            rows: slice.rows(0..slice.len(), self.context.passes.device()),
-            labels: slice.labels().to_vec(),
-            ids: slice.ids().to_vec(),
-            domain: self.data.train.domain(),
-            threat,
-            attack: Pgd { steps: 10, step_size: 0.25, ..Pgd::paper() },
-            collapse,
-            seed: self.experiment.seed,
-            passes: self.context.passes,
-            progress: self.context.observer,
-        }))
-    }
-
-    fn accuracy(&self, model: &dyn Classifier, data: &Dataset) -> Result<Accuracy> {
-        let passes = self.context.passes;
-        let mut correct = 0;
-        for batch in data.batches(BATCH) {
-            let got = predictions(passes.logits(model, batch.rows(passes.device()))?)?;
-            let hits = got.iter().zip(batch.labels);
-            correct += hits.filter(|((class, _), label)| class == *label).count() as u64;
-        }
-        Ok(Accuracy { correct, samples: data.len() as u64 })
-    }
-}
-
-/// A data set as a training takes it.
-fn samples<'a>(data: &'a Dataset, domain: &'a Domain, classes: usize) -> TrainingData<'a> {
-    let (rows, labels, ids) = (data.values(), data.labels(), data.ids());
-    TrainingData { rows, labels, ids, domain, classes }
 }
 
 /// Samples of a pass over a data set.
 pub(super) const BATCH: usize = 1024;
 
-/// Samples a watch measures after each epoch.
-const WATCHED: usize = 256;
-
 fn describe(source: &Source) -> serde_json::Value {
     match source {
-        Source::Trained { architecture, recipe, .. } => {
+        Source::Trained { architecture, recipe, behind: None, .. } => {
             serde_json::json!({ "architecture": architecture, "recipe": recipe })
         }
+        Source::Trained { architecture, recipe, behind: Some(behind), .. } => serde_json::json!({
+            "architecture": architecture,
+            "recipe": recipe,
+            "training": behind.training,
+            "training_config": behind.training_config,
+        }),
         Source::Loaded { path } => serde_json::json!({ "file": path }),
         Source::Weights { path, architecture, normalization, keys } => serde_json::json!({
             "file": path, "architecture": architecture, "normalization": normalization, "keys": keys

@@ -19,6 +19,7 @@ mod predict;
 mod preflight;
 mod prove;
 mod subject;
+mod trained;
 mod transfer;
 mod two_sided;
 

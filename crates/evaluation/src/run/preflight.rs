@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::prelude::*;
 use duress_certification::{Certification, bounds};
 use duress_core::{Classifier, Domain, Reach, Setting};
-use duress_defenses::VotingEnsemble;
+use duress_defenses::{Transformation, VotingEnsemble};
 use duress_models::{Architecture, Model, Recipe};
 
 use super::Runner;
@@ -30,19 +30,33 @@ impl Runner<'_> {
     pub(super) fn check_training(&self) -> Result<()> {
         check_folder(&self.context.cache)?;
         for plan in &self.experiment.models {
-            if let Source::Trained { architecture, recipe, .. } = &plan.source {
-                self.fits_data(architecture, recipe).map_err(self.at(plan))?;
+            if let Source::Trained { architecture, recipe, behind, .. } = &plan.source {
+                let behind = behind.as_ref().map(|behind| behind.transformation.as_ref());
+                self.fits_data(architecture, recipe, behind).map_err(self.at(plan))?;
             }
         }
         Ok(())
     }
 
-    fn fits_data(&self, architecture: &Architecture, recipe: &Recipe) -> Result<()> {
+    fn fits_data(
+        &self,
+        architecture: &Architecture,
+        recipe: &Recipe,
+        behind: Option<&dyn Transformation>,
+    ) -> Result<()> {
         let train = &self.data.train;
         if train.is_empty() {
             return Err(self.fault("[data]: no training samples are left beside the validation"));
         }
-        architecture.parameters(train.domain(), train.class_names().len())?;
+        let inner = match behind {
+            None => train.domain().clone(),
+            Some(transformation) => {
+                let inner = transformation.inner_domain(train.domain())?;
+                transformation.check(&inner)?;
+                inner
+            }
+        };
+        architecture.parameters(&inner, train.class_names().len())?;
         recipe.augmentation.check(train.domain())?;
         if let Some(mix) = &recipe.mix {
             self.second_set(mix)?;

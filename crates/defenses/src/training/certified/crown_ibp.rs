@@ -113,6 +113,10 @@ impl TrainingDefense for CrownIbpTraining {
         threat(self.epsilon)
     }
 
+    fn propagates_bounds(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> duress_core::Result<()> {
         let check = Check(ENTRY.name);
         for (field, share) in [

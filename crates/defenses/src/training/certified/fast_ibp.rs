@@ -104,6 +104,10 @@ impl TrainingDefense for FastIbpTraining {
         self.initialization
     }
 
+    fn propagates_bounds(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> duress_core::Result<()> {
         let check = Check(ENTRY.name);
         check.not_negative("regularization", self.regularization)?;

@@ -102,6 +102,10 @@ impl TrainingDefense for IbpTraining {
         threat(self.epsilon)
     }
 
+    fn propagates_bounds(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> duress_core::Result<()> {
         let check = Check(ENTRY.name);
         check.share("kappa_start", self.kappa_start)?;

@@ -131,6 +131,10 @@ impl TrainingDefense for MtlIbpTraining {
         self.initialization
     }
 
+    fn propagates_bounds(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> duress_core::Result<()> {
         let check = Check(ENTRY.name);
         check.share("alpha", self.alpha)?;

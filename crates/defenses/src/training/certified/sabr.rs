@@ -128,6 +128,10 @@ impl TrainingDefense for SabrTraining {
         self.initialization
     }
 
+    fn propagates_bounds(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> duress_core::Result<()> {
         let check = Check(ENTRY.name);
         check.share("lambda", self.lambda)?;
