@@ -14,6 +14,7 @@ pub mod transformation;
 
 pub use detection::{DetectionMethod, Detector, DetectorEntry, Evidence, Guarded, Threshold};
 pub use ensemble::VotingEnsemble;
+pub use inference::InferenceDefense;
 pub use table::{DEFENSES, DETECTORS, Defense, Entry, find, find_detector};
 pub use training::{
     AdaptiveDiversity, BaseRecipe, Combination, Consistency, CrownIbpTraining,

@@ -2,7 +2,10 @@
 use std::path::PathBuf;
 
 use duress_core::Access;
-use duress_defenses::{DEFENSES, Defense, TrainingDefense, Transformation, VotingEnsemble, find};
+use duress_defenses::inference::Abstention;
+use duress_defenses::{
+    DEFENSES, Defense, InferenceDefense, TrainingDefense, Transformation, VotingEnsemble, find,
+};
 use duress_graph::{Preparation, onnx};
 use duress_models::train::Metric;
 use duress_models::{Architecture, Normalization, Recipe};
@@ -43,6 +46,17 @@ impl ModelPlan {
         match &self.source {
             Source::Wrapped { transformation, .. } => Some(transformation.as_ref()),
             Source::Trained { behind: Some(behind), .. } => Some(behind.transformation.as_ref()),
+            _ => None,
+        }
+    }
+
+    /// How it may refuse to answer, if it may.
+    #[must_use]
+    pub fn abstention(&self) -> Option<&Abstention> {
+        match &self.source {
+            Source::Answering { defense: InferenceDefense::Abstention(abstention), .. } => {
+                Some(abstention)
+            }
             _ => None,
         }
     }
@@ -106,6 +120,13 @@ pub enum Source {
         base: String,
         /// The transformation.
         transformation: Box<dyn Transformation>,
+    },
+    /// Another model's answers are changed.
+    Answering {
+        /// Name of the other model.
+        base: String,
+        /// What is done to its answers.
+        defense: InferenceDefense,
     },
     /// Other models vote.
     Voting {
@@ -253,6 +274,10 @@ fn check(mut table: Table, known: &[&str]) -> Result<ModelPlan, String> {
             there(&base)?;
             Source::Wrapped { base, transformation }
         }
+        (None, None, Some(base), None, Some(Defense::Inference(defense))) => {
+            there(&base)?;
+            Source::Answering { base, defense }
+        }
         (None, None, None, Some(members), Some(Defense::Ensemble(ensemble))) => {
             members.iter().try_for_each(there)?;
             if members.is_empty() {
@@ -352,8 +377,7 @@ impl Source {
 const TRAINING: &str = "`training` belongs to a model with an `architecture` and a transformation \
                         as `defense`: how the network behind it is trained";
 
-const OTHERS: &str =
-    "`base` with a transformation as `defense`, or `members` with `defense.name = \"ensemble\"`";
+const OTHERS: &str = "`base` with a transformation (or what is done to answers) as `defense`, or `members` with `defense.name = \"ensemble\"`";
 
 /// Checks that what early stopping is to measure is what the model's watch can measure.
 fn check_metric(recipe: &Recipe, defense: Option<&dyn TrainingDefense>) -> Result<(), String> {
@@ -388,6 +412,9 @@ fn parse_defense(
     }
     if let Defense::Transformation(transformation) = &defense {
         complete(&mut config, &transformation.parameters());
+    }
+    if let Defense::Inference(inference) = &defense {
+        inference.check().map_err(|error| at(&error.to_string()))?;
     }
     if let Defense::Ensemble(ensemble) = &defense {
         ensemble.check().map_err(|error| at(&error.to_string()))?;

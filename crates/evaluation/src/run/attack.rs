@@ -106,6 +106,7 @@ impl Runner<'_> {
         cost.seconds = Some(seconds);
         let count = |status| samples.iter().filter(|sample| sample.status == status).count() as u64;
         let robust = count(Status::Survived);
+        let refused = self.refusals(model, &samples, robust);
         let losses: Vec<f64> = samples.iter().filter_map(|sample| sample.loss).collect();
         let complete = losses.len() == samples.len();
         cost.forwards = samples.iter().map(|sample| sample.forwards).sum();
@@ -129,11 +130,9 @@ impl Runner<'_> {
             proved: settled.len() as u64,
             clean_correct: robust + count(Status::Broken),
             robust_correct: robust,
-            adversarial_loss: if complete {
-                Summary::of(&losses)?.map(|summary| summary.mean)
-            } else {
-                None
-            },
+            abstained: refused.map(|(count, _)| count),
+            mean_cost: refused.map(|(_, cost)| cost),
+            adversarial_loss: Summary::of(&losses)?.filter(|_| complete).map(|loss| loss.mean),
             median_distance: quantile(&distances, 0.5)?,
         };
         if same(epsilon, threat.headline()) {
@@ -165,6 +164,20 @@ impl Runner<'_> {
         journal.append(row, &lines)?;
         let last = threat.epsilons.last().is_some_and(|last| same(last.get(), epsilon));
         if last || matches!(question, Question::Within(_)) { parts.clear() } else { Ok(()) }
+    }
+
+    /// Of a model that may refuse: refusals among the `robust` samples, and the mean cost of an
+    /// answer under the attack.
+    fn refusals(&self, model: &Built, samples: &[Sample], robust: u64) -> Option<(u64, f64)> {
+        let (refusal, all) = (model.refusal?, self.data.test.len() as u64);
+        let refuses = |sample: &&Sample| {
+            sample.status == Status::Survived && sample.prediction == refusal.class
+        };
+        let abstained = samples.iter().filter(refuses).count() as u64;
+        // Those refused before were not attacked.
+        let before = model.predicted.iter().filter(|class| **class == refusal.class).count() as u64;
+        let wrong = all - robust - before;
+        Some((abstained, refusal.mean_cost(wrong, abstained + before, all)))
     }
 
     /// The worst case over `attacks` at this radius and the smaller ones, whose points are in

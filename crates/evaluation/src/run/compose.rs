@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use burn::prelude::*;
 use duress_core::Classifier;
-use duress_defenses::{TrainingRows, Transformation, VotingEnsemble};
+use duress_defenses::inference::HardenedClassifier;
+use duress_defenses::{InferenceDefense, TrainingRows, Transformation, VotingEnsemble};
 use duress_models::Ensemble;
 
 use super::build::digest;
@@ -124,4 +125,25 @@ impl Runner<'_> {
             None => Ok((Fitted::Given(transformation), None)),
         }
     }
+}
+
+/// A model whose answers are changed, and the digest of what it is made of. Hardened scores
+/// are what attacks are told, and the model without them is what they differentiate.
+pub(super) fn answering(
+    plan: &ModelPlan,
+    base: &Built,
+    defense: InferenceDefense,
+) -> Result<(String, Subject)> {
+    let classifier = Arc::clone(base.classifier("what is done to answers")?);
+    let digest = digest(&[base.digest.as_str(), plan.defense, &plan.config.to_string()]);
+    let subject = match defense {
+        InferenceDefense::Hardening(hardening) => {
+            let hardened = HardenedClassifier::new(Arc::clone(&classifier), hardening)?;
+            Subject::local(Arc::new(hardened), Some(classifier))
+        }
+        InferenceDefense::Abstention(abstention) => {
+            Subject::local(Arc::new(abstention.wrap(classifier)?), None)
+        }
+    };
+    Ok((digest, subject))
 }

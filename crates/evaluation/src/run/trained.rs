@@ -67,11 +67,13 @@ impl Runner<'_> {
     ) -> Result<(Model, Training, PathBuf)> {
         let (train_data, context) = (&self.data.train, self.context);
         let (domain, classes) = (train_data.domain(), train_data.class_names().len());
-        let plain: &dyn Objective<Network> =
+        let minimised: &dyn Objective<Network> =
             defense.map_or(&Standard as &dyn Objective<Network>, TrainingDefense::objective);
         let front = self.front(plan)?;
-        let behind = front.as_ref().map(|front| TrainedBehind::new(plain, front.passage.clone()));
-        let objective = behind.as_ref().map_or(plain, |behind| behind as &dyn Objective<Network>);
+        let behind =
+            front.as_ref().map(|front| TrainedBehind::new(minimised, front.passage.clone()));
+        let objective =
+            behind.as_ref().map_or(minimised, |behind| behind as &dyn Objective<Network>);
         let objective_name = Objective::<Network>::name(objective).to_owned();
         let extra = recipe.mix.as_ref().map(|mix| self.second_set(mix)).transpose()?;
         let mut config = plan.config.to_string();
