@@ -8,6 +8,8 @@ use std::sync::Arc;
 use burn::prelude::*;
 use duress_core::{Activation, Classifier, Domain, Randomized};
 
+use crate::generative::LatentMap;
+
 use super::passage::Passage;
 use super::{Backward, Draws, Mapping};
 
@@ -67,6 +69,12 @@ impl Defended {
     #[must_use]
     pub fn naive(&self) -> Naive<'_> {
         Naive(self)
+    }
+
+    /// The generator whose rows the transformation hands through as they are, where there is one.
+    #[must_use]
+    pub fn latent_map(&self) -> Option<Arc<dyn LatentMap>> {
+        self.mapping().latent_map()
     }
 
     fn mapping(&self) -> &dyn Mapping {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use burn::prelude::*;
 use duress_core::{Classifier, Domain, Error, Layout, Result, Seed};
 
+use crate::generative::LatentMap;
+
 use super::{Backward, Defended, Draws, Passage, TrainingRows};
 
 /// Transforms the input of a classifier; its fields are its hyperparameters.
@@ -99,6 +101,12 @@ pub trait Mapping: Send + Sync {
     /// What becomes of the classifier's logits `[N, K]`.
     fn logits(&self, logits: Tensor<2>) -> Tensor<2> {
         logits
+    }
+
+    /// The generator whose rows it hands through as they are, where there is one: in which an
+    /// adversary looks ([`crate::generative::LatentAttack`]).
+    fn latent_map(&self) -> Option<Arc<dyn LatentMap>> {
+        None
     }
 
     /// The input space of the whole, where it is not that of the classifier.

@@ -30,6 +30,7 @@ impl Runner<'_> {
         models: &[Built],
         journal: &mut Journal,
     ) -> Result<()> {
+        let latent = model.subject().latent_attack();
         for threat in &self.experiment.threats {
             let mut broken: HashMap<u64, Break> = HashMap::new();
             let mut nearest = Nearest::new();
@@ -39,6 +40,7 @@ impl Runner<'_> {
                     .experiment
                     .attacks
                     .iter()
+                    .chain(&latent)
                     .filter(|plan| plan.supports(threat.norm))
                     .filter(|plan| plan.surrogate.as_deref() != Some(model.name.as_str()))
                     .collect();
@@ -124,7 +126,7 @@ impl Runner<'_> {
                 .subject()
                 .is_random()
                 .then(|| plan.model_draws.unwrap_or(AttackPlan::DRAWS))
-                .filter(|_| plan.aware),
+                .filter(|_| !plan.passes_by()),
             unaware: !plan.aware,
             stages: if stages.len() > 1 { stages } else { Vec::new() },
             proved: settled.len() as u64,

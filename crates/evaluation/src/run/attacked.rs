@@ -162,7 +162,7 @@ impl Runner<'_> {
         };
         let draws = (plan.model_draws.unwrap_or(AttackPlan::DRAWS), self.experiment.seed);
         let outcome = match surrogate {
-            None if !plan.aware => model.subject().with_unaware(passes, attempt),
+            None if plan.passes_by() => model.subject().with_unaware(passes, attempt),
             None => model.subject().with_adversary(passes, draws, attempt),
             Some(surrogate) => surrogate.subject().with_adversary(passes, draws, |own, _| {
                 model.with_oracle(passes, |judge| attempt(own, Some(judge)))
