@@ -101,8 +101,12 @@ const MODELS: &[(&str, &[&str])] = &[
     ("name = \"b\"\nbase = \"small\"", &["`b`", "`base` with a transformation"]),
     ("name = \"b\"\ndefense = { name = \"jpeg\" }", &["`b`", "`base` with a transformation"]),
     (
-        "name = \"b\"\narchitecture = { name = \"small_cnn\" }\ndefense = { name = \"jpeg\" }",
-        &["`jpeg` is no training", "`base`"],
+        "name = \"b\"\narchitecture = { name = \"small_cnn\" }\ndefense = { name = \"ensemble\" }",
+        &["`ensemble` is no training", "`base`"],
+    ),
+    (
+        "name = \"b\"\nbase = \"small\"\ndefense = { name = \"jpeg\" }\ntraining = { name = \"pgd-training\" }",
+        &["`b`", "`training` belongs to a model with an `architecture`"],
     ),
     (
         "name = \"b\"\nbase = \"small\"\ndefense = { name = \"jpge\" }",

@@ -14,6 +14,7 @@ pub mod transformation;
 
 pub use detection::{DetectionMethod, Detector, DetectorEntry, Evidence, Guarded, Threshold};
 pub use ensemble::VotingEnsemble;
+pub use inference::InferenceDefense;
 pub use table::{DEFENSES, DETECTORS, Defense, Entry, find, find_detector};
 pub use training::{
     AblationAugmentation, AdaptiveDiversity, BaseRecipe, CollapseCheck, Combination, Consistency,
@@ -25,4 +26,6 @@ pub use training::{
     RobustnessWatch, SabrTraining, SmoothAdv, SpectralNormConstraint, Stability, Trades,
     TrainingDefense, WassersteinTraining, WeightPerturbation, Yopo,
 };
-pub use transformation::{Backward, Defended, Jpeg, TrainingRows, Transformation};
+pub use transformation::{
+    Backward, Defended, Jpeg, Passage, TrainedBehind, TrainingRows, Transformation,
+};

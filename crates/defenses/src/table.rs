@@ -3,6 +3,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::detection::{self, DetectorEntry};
 use crate::generative;
+use crate::inference::{self, InferenceDefense};
 use crate::training::{self, TrainingDefense};
 use crate::transformation::{Transformation, audio, generic, image};
 use crate::{VotingEnsemble, ensemble};
@@ -16,6 +17,8 @@ pub enum Defense {
     Transformation(Box<dyn Transformation>),
     /// Combines several classifiers.
     Ensemble(VotingEnsemble),
+    /// Changes what one classifier answers.
+    Inference(InferenceDefense),
 }
 
 /// What the command line, the experiments and the documentation know of a defence.
@@ -36,6 +39,7 @@ pub struct Entry {
 /// Every defence, in alphabetical order.
 pub const DEFENSES: &[Entry] = &[
     training::ABLATION_AUGMENTATION,
+    inference::ABSTENTION,
     training::ADP_TRAINING,
     training::WEIGHT_PERTURBATION,
     audio::BAND_PASS,
@@ -83,7 +87,9 @@ pub const DEFENSES: &[Entry] = &[
     image::QUILTING,
     image::RANDOM_RESIZE,
     audio::RESAMPLING,
+    inference::REVERSE_SIGMOID,
     training::SABR_TRAINING,
+    inference::SCORE_ROUNDING,
     generic::SIGN_QUANTIZER,
     training::SMOOTH_ADV,
     generic::SOFTMAX_TEMPERATURE,
@@ -91,6 +97,7 @@ pub const DEFENSES: &[Entry] = &[
     audio::SPEED_PERTURBATION,
     training::STABILITY,
     image::THERMOMETER,
+    inference::TOP_SCORES,
     image::TOTAL_VARIATION,
     training::TRADES,
     training::WASSERSTEIN_TRAINING,

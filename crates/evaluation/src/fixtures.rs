@@ -29,6 +29,8 @@ pub(crate) fn row(model: &str, key: &str, measured: Measured) -> Row {
 pub(crate) fn clean(model: &str, correct: u64) -> Row {
     let measured = Measured::Clean {
         correct,
+        abstained: None,
+        mean_cost: None,
         defense: "none".into(),
         defense_config: serde_json::Value::Null,
         gradient: None,
@@ -76,6 +78,8 @@ pub(crate) fn attack(model: &str, name: &str, epsilon: f64, left: u64) -> Row {
         proved: 0,
         clean_correct: 90,
         robust_correct: left,
+        abstained: None,
+        mean_cost: None,
         adversarial_loss: Some(1.0),
         median_distance: Some(epsilon),
     };

@@ -27,16 +27,7 @@ pub fn write_generated(
     if count == 0 || generated.rows.len() != count * domain.features() {
         return Err(fault("there must be at least one generated row, each of the domain's size"));
     }
-    let unit = (domain.lower(), domain.upper()) == (&Bound::Uniform(0.0), &Bound::Uniform(1.0));
-    let shape = match domain.layout() {
-        Layout::Image { .. } if !unit => {
-            return Err(fault("an archive of pictures holds values in [0, 1]: generate such rows"));
-        }
-        Layout::Image { channels: 1, height, width } => vec![count, height, width],
-        Layout::Image { channels, height, width } => vec![count, channels, height, width],
-        Layout::Table { features } => vec![count, features],
-        Layout::Waveform { .. } => return Err(fault("an archive does not hold waveforms")),
-    };
+    let shape = check_archive(path, domain, count)?;
     let labels: Vec<i64> = generated.labels.iter().map(|&label| label as i64).collect();
     let members = || {
         npz::encode(&[
@@ -46,4 +37,22 @@ pub fn write_generated(
         ])
     };
     write_whole(path, &members().map_err(Error::io(path))?)
+}
+
+/// The shape of the `x` of an archive of `count` rows of `domain`.
+///
+/// # Errors
+/// [`Error::Experiment`] for rows that an archive does not hold: see [`write_generated`].
+pub fn check_archive(path: &Path, domain: &Domain, count: usize) -> Result<Vec<usize>> {
+    let fault = |reason: &str| Error::Experiment { path: path.into(), reason: reason.into() };
+    let unit = (domain.lower(), domain.upper()) == (&Bound::Uniform(0.0), &Bound::Uniform(1.0));
+    Ok(match domain.layout() {
+        Layout::Image { .. } if !unit => {
+            return Err(fault("an archive of pictures holds values in [0, 1]: generate such rows"));
+        }
+        Layout::Image { channels: 1, height, width } => vec![count, height, width],
+        Layout::Image { channels, height, width } => vec![count, channels, height, width],
+        Layout::Table { features } => vec![count, features],
+        Layout::Waveform { .. } => return Err(fault("an archive does not hold waveforms")),
+    })
 }

@@ -13,24 +13,27 @@ pub mod report;
 mod row;
 mod run;
 mod self_checks;
+mod sheet;
 mod verification;
 
 pub use error::{Error, Result};
 pub use experiment::{
-    AdaptivePlan, AttackPlan, CertifierPlan, Checkpoint, DataPlan, DataSource, DetectorPlan,
-    EndpointPlan, Experiment, Files, ModelPlan, Source, ThreatPlan,
+    AdaptivePlan, AttackPlan, Behind, CertifierPlan, Checkpoint, DataPlan, DataSource,
+    DetectorPlan, EndpointPlan, Experiment, Files, ModelPlan, Source, ThreatPlan,
 };
-pub use generated::write_generated;
+pub use generated::{check_archive, write_generated};
 pub use page::{
     Certified, Column, Comparison, certified, certified_by, comparison, percent, short,
     write_report,
 };
 pub use row::{Measured, Row, SCHEMA, SampleRow, Watched, WatchedEpoch};
 pub use run::{
-    Around, Bounded, Context, Identity, Journal, Observer, Predictions, Summary, TrainedModel,
-    bound, predict, run, train_model, write_examples,
+    Around, Bounded, Context, GenerationPlan, GeneratorPlan, Identity, Journal, Observer,
+    Predictions, Summary, TrainedModel, bound, generate_samples, predict, run, train_model,
+    write_examples,
 };
 pub use self_checks::{Check, self_checks};
+pub use sheet::{check_sheet, write_sheet};
 pub use verification::verify;
 
 pub use duress_attacks as attacks;

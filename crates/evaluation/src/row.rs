@@ -58,6 +58,12 @@ pub enum Measured {
     Clean {
         /// Samples classified correctly.
         correct: u64,
+        /// Samples on which it refused to answer; missing where it never does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        abstained: Option<u64>,
+        /// Mean cost of an answer, where an error costs 1 and a refusal what the defence says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mean_cost: Option<f64>,
         /// Name of the defence.
         defense: String,
         /// Its hyperparameters.
@@ -115,6 +121,14 @@ pub enum Measured {
         clean_correct: u64,
         /// Of these, the samples the attack did not break.
         robust_correct: u64,
+        /// Of these, the samples on whose returned point the model refuses to answer; missing where
+        /// it never does. Success is a wrong answer then, not a refusal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        abstained: Option<u64>,
+        /// Mean cost of an answer under the attack, over all samples, refusals without an adversary
+        /// included.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mean_cost: Option<f64>,
         /// Mean cross-entropy at the returned points of all samples; `None` where a sample has no
         /// such point.
         adversarial_loss: Option<f64>,

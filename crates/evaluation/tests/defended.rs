@@ -154,3 +154,93 @@ fn what_cannot_be_put_together_is_refused_before_anything_is_trained() {
                 defense = { name = \"ensemble\", fitted = true, majority = true }\n";
     assert!(refused(both, TAIL).contains("`fitted` must be false"));
 }
+
+/// Two models that are trained behind a transformation: an encoding, by PGD through it, and noise.
+const BEHIND: &str = r#"[[model]]
+name = "coded"
+architecture = { name = "mlp", hidden = [16] }
+recipe = { epochs = 20, batch_size = 32, optimizer = { name = "adam", learning_rate = 0.005 } }
+defense = { name = "thermometer", levels = 8 }
+
+[[model]]
+name = "coded-pgd"
+architecture = { name = "mlp", hidden = [16] }
+recipe = { epochs = 20, batch_size = 32, optimizer = { name = "adam", learning_rate = 0.005 } }
+defense = { name = "thermometer", levels = 8 }
+training = { name = "pgd-training", epsilon = 0.1, steps = 3, step_size = 0.4 }
+
+[[model]]
+name = "noise"
+architecture = { name = "mlp", hidden = [16] }
+recipe = { epochs = 20, batch_size = 32, optimizer = { name = "adam", learning_rate = 0.005 } }
+defense = { name = "gaussian-noise", sigma = 0.2 }
+
+"#;
+
+#[test]
+fn a_network_is_trained_behind_an_encoding_or_noise_and_attacked_through_it() {
+    let root = tempfile::tempdir().unwrap();
+    let unaware = "[[attack]]\nname = \"pgd\"\nlabel = \"unaware\"\nsteps = 8\nstep_size = 0.3\n\
+                   aware = false\n";
+    let text = [HEAD, BEHIND, TAIL, "model_draws = 4\n", unaware].concat();
+    let first = rows(root.path(), &text).unwrap();
+    let clean_of = |rows: &[Row], name: &str| -> (String, Option<String>, u64, u64) {
+        let (row, gradient, correct) = clean(rows, name);
+        let Measured::Clean { parameters, .. } = row.measured else { unreachable!() };
+        (row.model_digest.clone(), gradient.map(Into::into), correct, parameters)
+    };
+    for (name, gradient) in [("coded", "surrogate"), ("coded-pgd", "surrogate"), ("noise", "exact")]
+    {
+        let (_, seen, correct, parameters) = clean_of(&first, name);
+        assert_eq!(seen.as_deref(), Some(gradient));
+        assert!(correct >= 15, "{name}: {correct}");
+        let inputs = if name == "noise" { 64 } else { 8 * 64 };
+        assert_eq!(parameters, inputs * 16 + 16 + 16 * 10 + 10, "{name}");
+    }
+    let robust = |model: &str, label: &str| {
+        let of = |row: &Row| match &row.measured {
+            Measured::Attack { attack, robust_correct, .. }
+                if row.model == model && attack == label =>
+            {
+                Some(*robust_correct)
+            }
+            _ => None,
+        };
+        first.iter().find_map(of).unwrap()
+    };
+    // Steps have no slope: who does not know of them sees none.
+    assert!(robust("coded", "unaware") > robust("coded", "pgd") + 5);
+    // The same network, data and seed, trained another way.
+    assert_ne!(clean_of(&first, "coded").0, clean_of(&first, "coded-pgd").0);
+    // What the settings are is in the digest; a second run takes the networks of the first.
+    let again = rows(root.path(), &text).unwrap();
+    assert_eq!(clean_of(&first, "coded-pgd"), clean_of(&again, "coded-pgd"));
+    let files = std::fs::read_dir(root.path().join("cache")).unwrap().count();
+    assert_eq!(files, 2 * 4);
+    let other = text.replacen("steps = 3", "steps = 2", 1);
+    let third = rows(root.path(), &other).unwrap();
+    assert_eq!(clean_of(&first, "coded").0, clean_of(&third, "coded").0);
+    assert_ne!(clean_of(&first, "coded-pgd").0, clean_of(&third, "coded-pgd").0);
+}
+
+#[test]
+fn what_cannot_be_trained_behind_a_transformation_says_why() {
+    let refused = |from: &str, to: &str| {
+        let root = tempfile::tempdir().unwrap();
+        let text = [HEAD, BEHIND, TAIL].concat();
+        assert!(text.contains(from));
+        rows(root.path(), &text.replacen(from, to, 1)).unwrap_err()
+    };
+    let error =
+        refused("\"pgd-training\", epsilon = 0.1, steps = 3, step_size = 0.4", "\"ibp-training\"");
+    assert!(error.contains("`coded-pgd`: `training`: `ibp-training` propagates bounds"), "{error}");
+    let error = refused("\"pgd-training\", epsilon = 0.1, steps = 3, step_size = 0.4", "\"jpeg\"");
+    assert!(error.contains("`training`: `jpeg` is no training"), "{error}");
+    let error = refused(
+        "defense = { name = \"thermometer\", levels = 8 }\ntraining",
+        "defense = { name = \"trades\" }\ntraining",
+    );
+    assert!(error.contains("`training` belongs to a model with an `architecture`"), "{error}");
+    let error = refused("levels = 8", "levels = 1");
+    assert!(error.contains("[[model]] `coded`") && error.contains("between 2 and 256"), "{error}");
+}

@@ -154,6 +154,17 @@ fn purifiers_are_trained_once_attacked_in_their_own_way_and_found_in_the_cache()
         let of_kind: Vec<&String> = first.iter().filter(|name| name.starts_with(kind)).collect();
         assert!(matches!(&of_kind[..], [one] if one.ends_with(".safetensors")), "{of_kind:?}");
     }
+    // Behind a generator the attack in its latent space runs too, and counts.
+    let latent: Vec<&duress_evaluation::Row> =
+        rows.iter().filter(|row| row.key.contains("/latent-attack/")).collect();
+    let [latent] = latent[..] else { panic!("{latent:?}") };
+    assert_eq!(latent.key, "nearest/latent-attack/linf/0.1");
+    let Measured::Attack { config, model_draws, unaware, .. } = &latent.measured else { panic!() };
+    assert_eq!((&config["steps"], model_draws, unaware), (&100.into(), &None, &false));
+    assert!(latent.backwards > 0);
+    let worst = rows.iter().find(|row| row.key == "nearest/worst-case/linf/0.1").unwrap();
+    let Measured::WorstCase { attacks, .. } = &worst.measured else { panic!() };
+    assert_eq!(attacks[..], ["pgd", "latent-attack"]);
     let again = go_by(folder.path(), "second", PURIFIED).unwrap().rows;
     assert_eq!(files(), first);
     let found = |rows: &[duress_evaluation::Row]| {

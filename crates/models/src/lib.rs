@@ -36,9 +36,9 @@ pub use import::{ForeignWeights, KeyMap, WeightLayout};
 pub use initialization::{Initialization, he_normal};
 pub use model::Model;
 pub use network::{
-    ARCHITECTURES, Architecture, BasicBlock, Body, Committee, Dense, Entry, FirstLayer, Hidden,
-    Layer, Layered, LeNet, Lipschitz, LipschitzLayer, Mlp, Network, PreActivationBlock, ResNet,
-    Sll, SmallCnn, Trainable, WideResNet, find, max_min,
+    ARCHITECTURES, Architecture, BasicBlock, Body, Committee, Dense, Entry, FirstLayer, Front,
+    Hidden, Layer, Layered, LeNet, Lipschitz, LipschitzLayer, Mlp, Network, PreActivationBlock,
+    ResNet, Sll, SmallCnn, Trainable, WideResNet, find, max_min,
 };
 pub use normalization::Normalization;
 pub use train::{

@@ -21,9 +21,17 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Weights`] if the network is not of the card's architecture, domain and classes;
-    /// [`Error::Parameter`] for class names that are not one a class, and what
-    /// [`crate::Architecture::init`] returns.
+    /// [`Error::Parameter`] for a network behind a front, which a card does not describe, and for
+    /// class names that are not one a class, and what [`crate::Architecture::init`] returns.
     pub fn new(network: &Network, mut card: Card) -> Result<Self> {
+        if let Some(front) = network.front() {
+            return Err(Error::Parameter {
+                what: "network",
+                field: "front",
+                expected: "none: a model is the layers alone (`Network::without_front`)".into(),
+                got: format!("{front:?}"),
+            });
+        }
         let device = network.devices().into_iter().next().unwrap_or_default().inner();
         let blank = card.architecture.blank(&card.domain, card.classes, &device)?;
         Weights::compare(&blank, network)?;

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Train one model of an experiment file.
     Train(Train),
+    /// Train a generator on an experiment's data, and write samples that a model of it labels.
+    Generate(Generate),
     /// Attack your own model on your own data, and print the verdict.
     Evaluate(Box<Evaluate>),
     /// Write what a model answers to data.
@@ -123,6 +125,36 @@ pub(crate) struct Train {
     /// Where to write the trained model (safetensors).
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Generate {
+    /// Experiment file (TOML): its data are learnt from.
+    pub(crate) experiment: PathBuf,
+    /// Name of the model in the file that labels the samples.
+    #[arg(long)]
+    pub(crate) model: String,
+    /// File (TOML) of the generator: `name = "gan"` or `"diffusion"`, and its hyperparameters. A
+    /// GAN with the default ones if missing.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Samples to write.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) samples: u32,
+    /// Take only samples whose label has at least this probability, in [0, 1).
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub(crate) least_confidence: f64,
+    /// Seed of the samples; the networks are trained by that of the experiment.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u32,
+    /// Where to write the samples (npz: `x`, `y`, `confidence`), for the `mix` of a recipe.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Where to write a sheet of the first hundred (PNG).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sheet: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) place: Place,
 }

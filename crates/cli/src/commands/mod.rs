@@ -4,6 +4,7 @@ mod bound;
 mod data;
 mod evaluate;
 mod export;
+mod generate;
 mod list;
 mod measure;
 mod predict;
@@ -43,6 +44,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<()> {
         Command::List(arguments) => list::list(&arguments),
         Command::Run(arguments) => run::run(arguments),
         Command::Train(arguments) => train::train(arguments),
+        Command::Generate(arguments) => generate::generate(&arguments),
         Command::Evaluate(arguments) => evaluate::evaluate(*arguments),
         Command::Bound(arguments) => bound::bound(*arguments),
         Command::Verify(arguments) => verify::verify(&arguments),

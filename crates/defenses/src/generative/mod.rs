@@ -1,8 +1,8 @@
 //! Networks that make rows like those of the training samples, and what defends with them.
 //!
 //! [`Fitted::train`] trains a [`Plan`]: a GAN ([`GanPlan`]), a denoising autoencoder
-//! ([`AutoencoderPlan`]) or a diffusion ([`DiffusionPlan`]). A GAN makes training data
-//! ([`generate`]); each is the heart of a purifier, a [`crate::Transformation`] that is fitted on
+//! ([`AutoencoderPlan`]) or a diffusion ([`DiffusionPlan`]). A GAN or a diffusion
+//! ([`RowSampler`]) makes training data ([`generate`]); each is the heart of a purifier, a [`crate::Transformation`] that is fitted on
 //! the training samples ([`DefenseGan`], [`MagnetReformer`], [`DiffusionPurifier`]).
 //! [`LatentAttack`] looks for adversarial rows among those that a generator makes.
 mod adversarial;
@@ -13,6 +13,7 @@ mod layers;
 mod normal;
 mod pseudo_labels;
 mod purification;
+mod sampler;
 mod space;
 
 pub use adversarial::{Critic, Game, GanPlan, Generator, LatentMap, Players};
@@ -26,3 +27,4 @@ pub(crate) use purification::{DEFENSE_GAN, DIFFUSION_PURIFIER, MAGNET_REFORMER};
 pub use purification::{
     DefenseGan, DiffusionPurifier, Inversion, Inverted, LatentAttack, MagnetReformer,
 };
+pub use sampler::RowSampler;

@@ -5,7 +5,7 @@
 use burn::prelude::*;
 use duress_core::{Classifier, Error, Passes, Progress, Result, Seed, predictions};
 
-use super::adversarial::Players;
+use super::sampler::RowSampler;
 
 /// Rows drawn at a time.
 const AT_ONCE: u64 = 256;
@@ -57,7 +57,7 @@ pub fn pseudo_labels(
 /// rows of another layout, [`Error::Fit`] if a hundred times as many draws hold too few such rows,
 /// [`Error::Cancelled`].
 pub fn generate(
-    players: &Players,
+    sampler: &dyn RowSampler,
     classifier: &dyn Classifier,
     count: usize,
     least_confidence: f64,
@@ -70,7 +70,7 @@ pub fn generate(
         let (expected, got) = ("in [0, 1)", least_confidence.to_string());
         return Err(Error::Parameter { algorithm: NAME, field: "least_confidence", expected, got });
     }
-    let made = super::LatentMap::domain(players.generator());
+    let made = sampler.domain();
     if made.layout() != classifier.domain().layout() {
         return Err(Error::Shape {
             what: "rows of a generator for a classifier",
@@ -97,7 +97,7 @@ pub fn generate(
             });
         }
         let ids: Vec<u64> = (taken.drawn..taken.drawn + AT_ONCE).collect();
-        let rows = players.sample(&ids, seed, passes)?;
+        let rows = sampler.sample(&ids, seed, passes)?;
         let labels = pseudo_labels(classifier, &rows, passes)?;
         for (row, (label, confidence)) in rows.chunks_exact(features).zip(labels) {
             if taken.labels.len() == count {

@@ -113,19 +113,25 @@ impl<'a> Hardened<'a> {
 
     fn told(&self, rows: Tensor<2>) -> Result<(Vec<f32>, [usize; 2])> {
         let logits = self.inner.logits(rows)?;
-        let shape @ [_, classes] = logits.dims();
-        let mut values = host::floats(logits)?;
-        for row in values.chunks_mut(classes.max(1)) {
-            let top = row.iter().fold(f32::NEG_INFINITY, |top, logit| top.max(*logit));
-            let powers: Vec<f64> = row.iter().map(|logit| f64::from(logit - top).exp()).collect();
-            let total: f64 = powers.iter().sum();
-            let probabilities: Vec<f64> = powers.iter().map(|power| power / total).collect();
-            for (value, told) in row.iter_mut().zip(self.hardening.apply(&probabilities)) {
-                *value = told.max(LEAST).ln() as f32;
-            }
-        }
-        Ok((values, shape))
+        let shape = logits.dims();
+        Ok((told(logits, self.hardening)?, shape))
     }
+}
+
+/// Logarithms of the told probabilities of logits `[N, K]`, row-major, none below `ln 10⁻¹²`.
+pub(super) fn told(logits: Tensor<2>, hardening: Hardening) -> Result<Vec<f32>> {
+    let classes = logits.dims()[1];
+    let mut values = host::floats(logits)?;
+    for row in values.chunks_mut(classes.max(1)) {
+        let top = row.iter().fold(f32::NEG_INFINITY, |top, logit| top.max(*logit));
+        let powers: Vec<f64> = row.iter().map(|logit| f64::from(logit - top).exp()).collect();
+        let total: f64 = powers.iter().sum();
+        let probabilities: Vec<f64> = powers.iter().map(|power| power / total).collect();
+        for (value, told) in row.iter_mut().zip(hardening.apply(&probabilities)) {
+            *value = told.max(LEAST).ln() as f32;
+        }
+    }
+    Ok(values)
 }
 
 impl LabelOracle for Hardened<'_> {

@@ -4,8 +4,11 @@
 //! the model knows. Neither changes a model: both stand around one.
 mod abstention;
 mod hardening;
+mod settings;
 mod tally;
 
 pub use abstention::{Abstaining, Rejection};
 pub use hardening::{Hardened, Hardening};
+pub(crate) use settings::{ABSTENTION, REVERSE_SIGMOID, SCORE_ROUNDING, TOP_SCORES};
+pub use settings::{Abstention, HardenedClassifier, InferenceDefense, RefusalRule};
 pub use tally::{AdversarialTally, CleanTally};

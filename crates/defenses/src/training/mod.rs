@@ -111,6 +111,12 @@ pub trait TrainingDefense: std::fmt::Debug + Send + Sync {
         Initialization::default()
     }
 
+    /// Whether it propagates bounds through the layers, from a box of rows that nothing stands
+    /// before: such a network cannot be trained behind a transformation.
+    fn propagates_bounds(&self) -> bool {
+        false
+    }
+
     /// When the training counts as collapsed; `None` where no such check belongs to the method.
     fn collapse(&self) -> Option<CollapseCheck> {
         None

@@ -6,8 +6,11 @@
 use std::sync::Arc;
 
 use burn::prelude::*;
-use duress_core::{Activation, Classifier, Domain, Randomized, Result, Seed, host};
+use duress_core::{Activation, Classifier, Domain, Randomized};
 
+use crate::generative::LatentMap;
+
+use super::passage::Passage;
 use super::{Backward, Draws, Mapping};
 
 /// A classifier behind a transformation, as deployed.
@@ -18,23 +21,14 @@ use super::{Backward, Draws, Mapping};
 /// depend on the batch, and one more query of a changed row is one more draw.
 pub struct Defended {
     base: Arc<dyn Classifier>,
-    mapping: Box<dyn Mapping>,
-    backward: Backward,
-    random: bool,
-    seed: Seed,
+    passage: Passage,
 }
 
 impl Defended {
-    /// `base` behind the mapping that `prepare` makes for its domain.
-    pub(super) fn new(
-        base: Arc<dyn Classifier>,
-        backward: Backward,
-        random: bool,
-        seed: Seed,
-        prepare: impl FnOnce(&Domain) -> Result<Box<dyn Mapping>>,
-    ) -> Result<Self> {
-        let mapping = prepare(base.domain())?;
-        Ok(Self { base, mapping, backward, random, seed })
+    /// `base` behind `passage`, which is made for its domain.
+    #[must_use]
+    pub fn new(base: Arc<dyn Classifier>, passage: Passage) -> Self {
+        Self { base, passage }
     }
 
     /// The classifier without the transformation.
@@ -46,21 +40,21 @@ impl Defended {
     /// How a gradient passes.
     #[must_use]
     pub fn gradient(&self) -> Backward {
-        self.backward
+        self.passage.backward
     }
 
     /// Whether answers depend on a draw.
     #[must_use]
     pub fn is_random(&self) -> bool {
-        self.random
+        self.passage.random
     }
 
     /// The rows that the classifier behind the transformation sees, off the tape.
     #[must_use]
     pub fn transformed(&self, rows: Tensor<2>) -> Tensor<2> {
         let rows = rows.inner();
-        let draws = self.draws(&rows);
-        self.mapping.apply(rows, &draws)
+        let draws = self.passage.draws(&rows);
+        self.mapping().apply(rows, &draws)
     }
 
     /// For the adversary who knows the defence: one draw for all rows of a pass, named, so that an
@@ -77,48 +71,25 @@ impl Defended {
         Naive(self)
     }
 
-    /// The draws of a pass.
-    fn draws(&self, rows: &Tensor<2>) -> Draws {
-        if !self.random {
-            return Draws::shared(self.seed.0);
-        }
-        let features = rows.dims()[1];
-        let values = host::floats(rows.clone().inner()).expect("the device hands back its rows");
-        Draws::of_rows(&values, features, self.seed)
+    /// The generator whose rows the transformation hands through as they are, where there is one.
+    #[must_use]
+    pub fn latent_map(&self) -> Option<Arc<dyn LatentMap>> {
+        self.mapping().latent_map()
+    }
+
+    fn mapping(&self) -> &dyn Mapping {
+        self.passage.mapping.as_ref()
     }
 
     /// Logits with the gradient of the backward pass.
     fn through(&self, rows: Tensor<2>, draws: &Draws) -> Tensor<2> {
-        self.mapping.logits(self.base.forward(self.seen(rows, draws)))
-    }
-
-    /// What the base gets to see, with the gradient of the backward pass.
-    fn seen(&self, rows: Tensor<2>, draws: &Draws) -> Tensor<2> {
-        let mapping = self.mapping.as_ref();
-        if rows.is_autodiff() {
-            let plain = rows.clone().inner();
-            match self.backward {
-                Backward::Exact => mapping.apply(rows, draws),
-                // The difference is off the tape: forward the transformed rows, backward the
-                // identity, or the stand-in.
-                Backward::Identity => rows + (mapping.apply(plain.clone(), draws).inner() - plain),
-                Backward::Surrogate => {
-                    let hard = mapping.apply(plain, draws).inner();
-                    let soft = mapping.surrogate(rows, draws);
-                    let rest = hard - soft.clone().inner();
-                    soft + rest
-                }
-                Backward::None => mapping.apply(plain, draws).inner(),
-            }
-        } else {
-            mapping.apply(rows, draws)
-        }
+        self.mapping().logits(self.base.forward(self.passage.seen(rows, draws)))
     }
 }
 
 impl Classifier for Defended {
     fn domain(&self) -> &Domain {
-        self.mapping.outer().unwrap_or_else(|| self.base.domain())
+        self.mapping().outer().unwrap_or_else(|| self.base.domain())
     }
 
     fn classes(&self) -> usize {
@@ -126,16 +97,16 @@ impl Classifier for Defended {
     }
 
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
-        let draws = self.draws(&rows);
+        let draws = self.passage.draws(&rows);
         self.through(rows, &draws)
     }
 
     /// Those of the base, at what it gets to see; the logits are the pipeline's.
     fn activations(&self, rows: Tensor<2>) -> Vec<Activation> {
-        let draws = self.draws(&rows);
-        let mut all = self.base.activations(self.seen(rows, &draws));
+        let draws = self.passage.draws(&rows);
+        let mut all = self.base.activations(self.passage.seen(rows, &draws));
         if let Some(logits) = all.pop() {
-            all.push(Activation::logits(self.mapping.logits(logits.values)));
+            all.push(Activation::logits(self.mapping().logits(logits.values)));
         }
         all
     }
@@ -174,16 +145,16 @@ impl Classifier for Naive<'_> {
 
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
         let Naive(defended) = *self;
-        if !rows.is_autodiff() || defended.backward == Backward::Exact {
+        if !rows.is_autodiff() || defended.gradient() == Backward::Exact {
             return Classifier::forward(defended, rows);
         }
-        let draws = defended.draws(&rows);
-        let hard = defended.mapping.apply(rows.clone().inner(), &draws).inner();
+        let draws = defended.passage.draws(&rows);
+        let hard = defended.mapping().apply(rows.clone().inner(), &draws).inner();
         // On the tape, with a slope of zero: what automatic differentiation says of a step.
-        let flat = match defended.backward {
-            Backward::Surrogate => defended.mapping.surrogate(rows, &draws),
+        let flat = match defended.gradient() {
+            Backward::Surrogate => defended.mapping().surrogate(rows, &draws),
             _ => rows,
         };
-        defended.mapping.logits(defended.base.forward(flat * 0.0 + hard))
+        defended.mapping().logits(defended.base.forward(flat * 0.0 + hard))
     }
 }

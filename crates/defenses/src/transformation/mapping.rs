@@ -4,7 +4,9 @@ use std::sync::Arc;
 use burn::prelude::*;
 use duress_core::{Classifier, Domain, Error, Layout, Result, Seed};
 
-use super::{Backward, Defended, Draws, TrainingRows};
+use crate::generative::LatentMap;
+
+use super::{Backward, Defended, Draws, Passage, TrainingRows};
 
 /// Transforms the input of a classifier; its fields are its hyperparameters.
 pub trait Transformation: std::fmt::Debug + Send + Sync {
@@ -39,6 +41,15 @@ pub trait Transformation: std::fmt::Debug + Send + Sync {
         Ok(None)
     }
 
+    /// The input space of the classifier behind it, where the rows that come are of `domain`: the
+    /// same, unless it is an encoding.
+    ///
+    /// # Errors
+    /// As [`Transformation::check`].
+    fn inner_domain(&self, domain: &Domain) -> Result<Domain> {
+        Ok(domain.clone())
+    }
+
     /// Checks the hyperparameters, and whether the transformation is defined for rows of `domain`,
     /// the input space of the classifier behind it.
     ///
@@ -52,15 +63,24 @@ pub trait Transformation: std::fmt::Debug + Send + Sync {
     /// As [`Transformation::check`]; [`Error::NotFitted`].
     fn prepare(&self, domain: &Domain) -> Result<Box<dyn Mapping>>;
 
+    /// The transformation in front of what takes rows of `inner`, random draws by `seed`.
+    ///
+    /// # Errors
+    /// As [`Transformation::prepare`].
+    fn passage(&self, inner: &Domain, seed: Seed) -> Result<Passage> {
+        self.check(inner)?;
+        let mapping: Arc<dyn Mapping> = Arc::from(self.prepare(inner)?);
+        let (name, backward, random) = (self.name(), self.gradient(), self.is_random());
+        Ok(Passage { name, mapping, backward, random, seed })
+    }
+
     /// `base` behind the transformation, as it is deployed: see [`Defended`].
     ///
     /// # Errors
     /// As [`Transformation::prepare`].
     fn wrap(&self, base: Arc<dyn Classifier>, seed: Seed) -> Result<Defended> {
-        Defended::new(base, self.gradient(), self.is_random(), seed, |domain| {
-            self.check(domain)?;
-            self.prepare(domain)
-        })
+        let passage = self.passage(base.domain(), seed)?;
+        Ok(Defended::new(base, passage))
     }
 }
 
@@ -81,6 +101,12 @@ pub trait Mapping: Send + Sync {
     /// What becomes of the classifier's logits `[N, K]`.
     fn logits(&self, logits: Tensor<2>) -> Tensor<2> {
         logits
+    }
+
+    /// The generator whose rows it hands through as they are, where there is one: in which an
+    /// adversary looks ([`crate::generative::LatentAttack`]).
+    fn latent_map(&self) -> Option<Arc<dyn LatentMap>> {
+        None
     }
 
     /// The input space of the whole, where it is not that of the classifier.

@@ -12,6 +12,8 @@ pub mod generic;
 pub(crate) mod host_rows;
 pub mod image;
 pub(crate) mod mapping;
+mod passage;
+mod trained_behind;
 pub mod zoo;
 
 pub use audio::{BandPass, MuLaw, NoiseInjection, Resampling, SpeedPerturbation, WaveformMedian};
@@ -28,3 +30,5 @@ pub use image::{
     WaveletDenoising,
 };
 pub use mapping::{Mapping, Transformation};
+pub use passage::Passage;
+pub use trained_behind::TrainedBehind;

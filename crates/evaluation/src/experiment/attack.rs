@@ -1,6 +1,9 @@
 //! `[[attack]]`: a name of the table of attacks and its hyperparameters.
+use std::sync::Arc;
+
 use duress_attacks::{ATTACKS, find};
 use duress_core::{Attack, Norm};
+use duress_defenses::generative::{LatentAttack, LatentMap};
 
 use super::text::{check_part, effective, one_line, take_name};
 use super::threat::ThreatPlan;
@@ -30,6 +33,27 @@ impl AttackPlan {
     /// Draws of an expectation, unless the file says otherwise: those of `AutoAttack`.
     pub const DRAWS: u32 = 20;
 
+    /// The attack in the latent space of a model's own generator, which runs where a model has one.
+    pub(crate) fn latent(map: Arc<dyn LatentMap>) -> Self {
+        let attack = LatentAttack::new(map);
+        Self {
+            label: LatentAttack::NAME.into(),
+            name: LatentAttack::NAME,
+            config: attack.parameters(),
+            attack: Attack::Gradient(Box::new(attack)),
+            budget: None,
+            surrogate: None,
+            model_draws: None,
+            aware: true,
+        }
+    }
+
+    /// Whether gradients are those of the network without the transformation in front of it: one
+    /// who does not know of it has no others, and rows of a generator pass it as they are.
+    pub(crate) fn passes_by(&self) -> bool {
+        !self.aware || self.name == LatentAttack::NAME
+    }
+
     /// Whether the attack runs under threats of this norm.
     #[must_use]
     pub fn supports(&self, norm: Norm) -> bool {
@@ -38,7 +62,7 @@ impl AttackPlan {
 }
 
 /// Labels that rows use for themselves.
-const RESERVED: [&str; 3] = ["clean", "none", "worst-case"];
+const RESERVED: [&str; 4] = ["clean", "none", "worst-case", LatentAttack::NAME];
 
 pub(super) fn check_all(
     tables: Vec<toml::Table>,

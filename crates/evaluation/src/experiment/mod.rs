@@ -18,7 +18,7 @@ pub use attack::AttackPlan;
 pub use certifier::CertifierPlan;
 pub use data::{DataPlan, DataSource, Files};
 pub use detector::{AdaptivePlan, DetectorPlan};
-pub use model::{Checkpoint, EndpointPlan, ModelPlan, Source};
+pub use model::{Behind, Checkpoint, EndpointPlan, ModelPlan, Source};
 pub use threat::ThreatPlan;
 
 use crate::{Error, Result, hexadecimal};

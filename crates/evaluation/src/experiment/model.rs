@@ -2,7 +2,10 @@
 use std::path::PathBuf;
 
 use duress_core::Access;
-use duress_defenses::{DEFENSES, Defense, TrainingDefense, Transformation, VotingEnsemble, find};
+use duress_defenses::inference::Abstention;
+use duress_defenses::{
+    DEFENSES, Defense, InferenceDefense, TrainingDefense, Transformation, VotingEnsemble, find,
+};
 use duress_graph::{Preparation, onnx};
 use duress_models::train::Metric;
 use duress_models::{Architecture, Normalization, Recipe};
@@ -35,10 +38,28 @@ impl ModelPlan {
     /// Whether its answers depend on draws.
     #[must_use]
     pub fn is_random(&self) -> bool {
-        matches!(
-            &self.source,
-            Source::Wrapped { transformation, .. } if transformation.is_random()
-        )
+        self.transformation().is_some_and(Transformation::is_random)
+    }
+
+    /// What stands before its classifier.
+    #[must_use]
+    pub fn transformation(&self) -> Option<&dyn Transformation> {
+        match &self.source {
+            Source::Wrapped { transformation, .. } => Some(transformation.as_ref()),
+            Source::Trained { behind: Some(behind), .. } => Some(behind.transformation.as_ref()),
+            _ => None,
+        }
+    }
+
+    /// How it may refuse to answer, if it may.
+    #[must_use]
+    pub fn abstention(&self) -> Option<&Abstention> {
+        match &self.source {
+            Source::Answering { defense: InferenceDefense::Abstention(abstention), .. } => {
+                Some(abstention)
+            }
+            _ => None,
+        }
     }
 
     /// Which weights of its training are evaluated: the best, unless the file says otherwise.
@@ -81,6 +102,8 @@ pub enum Source {
         defense: Option<Box<dyn TrainingDefense>>,
         /// Which of its weights are evaluated.
         checkpoint: Checkpoint,
+        /// What it stands behind, in training as in use.
+        behind: Option<Behind>,
     },
     /// A trained model is read from a file.
     Loaded {
@@ -121,6 +144,13 @@ pub enum Source {
         /// The transformation.
         transformation: Box<dyn Transformation>,
     },
+    /// Another model's answers are changed.
+    Answering {
+        /// Name of the other model.
+        base: String,
+        /// What is done to its answers.
+        defense: InferenceDefense,
+    },
     /// Other models vote.
     Voting {
         /// Names of the others.
@@ -128,6 +158,17 @@ pub enum Source {
         /// How they vote.
         ensemble: VotingEnsemble,
     },
+}
+
+/// A transformation that a network is trained behind, and how.
+#[derive(Debug)]
+pub struct Behind {
+    /// What the network sees is what it makes of rows.
+    pub transformation: Box<dyn Transformation>,
+    /// Name of the training, `none` for the plain one.
+    pub training: &'static str,
+    /// All hyperparameters of the training, defaults included.
+    pub training_config: serde_json::Value,
 }
 
 /// Where a service is.
@@ -145,7 +186,7 @@ impl Source {
     pub fn is_network(&self) -> bool {
         matches!(
             self,
-            Source::Trained { .. }
+            Source::Trained { behind: None, .. }
                 | Source::Loaded { .. }
                 | Source::Weights { .. }
                 | Source::Onnx { .. }
@@ -184,6 +225,7 @@ pub(super) struct Table {
     base: Option<String>,
     members: Option<Vec<String>>,
     defense: Option<toml::Table>,
+    training: Option<toml::Table>,
 }
 
 pub(super) fn check_all(tables: Vec<Table>) -> Result<Vec<ModelPlan>, String> {
@@ -236,11 +278,18 @@ fn check(mut table: Table, known: &[&str]) -> Result<ModelPlan, String> {
             keys: table.keys,
         },
         (Some(architecture), None, None, None, defense) => {
-            let defense = match defense {
-                None => None,
-                Some(Defense::Training(defense)) => Some(defense),
+            let (defense, behind) = match defense {
+                None => (None, None),
+                Some(Defense::Training(defense)) => (Some(defense), None),
+                Some(Defense::Transformation(transformation)) => {
+                    let (defense, behind) = trained_behind(transformation, table.training.take())?;
+                    (defense, Some(behind))
+                }
                 Some(_) => return Err(format!("`{label}` is no training: it needs {OTHERS}")),
             };
+            if table.training.is_some() {
+                return Err(TRAINING.into());
+            }
             let recipe = table.recipe.unwrap_or_default();
             recipe.check().map_err(|error| one_line(&error.to_string()))?;
             check_metric(&recipe, defense.as_deref())?;
@@ -255,7 +304,7 @@ fn check(mut table: Table, known: &[&str]) -> Result<ModelPlan, String> {
             let recipe = Box::new(recipe);
             return Ok(ModelPlan {
                 name,
-                source: Source::Trained { architecture, recipe, defense, checkpoint },
+                source: Source::Trained { architecture, recipe, defense, checkpoint, behind },
                 defense: label,
                 config,
             });
@@ -263,6 +312,10 @@ fn check(mut table: Table, known: &[&str]) -> Result<ModelPlan, String> {
         (None, None, Some(base), None, Some(Defense::Transformation(transformation))) => {
             there(&base)?;
             Source::Wrapped { base, transformation }
+        }
+        (None, None, Some(base), None, Some(Defense::Inference(defense))) => {
+            there(&base)?;
+            Source::Answering { base, defense }
         }
         (None, None, None, Some(members), Some(Defense::Ensemble(ensemble))) => {
             members.iter().try_for_each(there)?;
@@ -273,11 +326,14 @@ fn check(mut table: Table, known: &[&str]) -> Result<ModelPlan, String> {
         }
         _ => {
             return Err(format!(
-                "give either `architecture` (with a training defence or none), `file`, `http`, \
-                 `command`, {OTHERS}"
+                "give either `architecture` (with a training defence, a transformation to train \
+                 behind, or none), `file`, `http`, `command`, {OTHERS}"
             ));
         }
     };
+    if table.training.is_some() {
+        return Err(TRAINING.into());
+    }
     match table.recipe {
         Some(_) => Err("`recipe` belongs to a model with an `architecture`".into()),
         None => Ok(ModelPlan { name, source, defense: label, config }),
@@ -285,6 +341,29 @@ fn check(mut table: Table, known: &[&str]) -> Result<ModelPlan, String> {
 }
 
 const CHECKPOINT: &str = "`checkpoint` belongs to a model that is trained here";
+
+/// How a network is trained that stands behind a transformation: by the `training` of its table.
+fn trained_behind(
+    transformation: Box<dyn Transformation>,
+    training: Option<toml::Table>,
+) -> Result<(Option<Box<dyn TrainingDefense>>, Behind), String> {
+    let (defense, training, training_config) = match training {
+        None => (None, "none", serde_json::Value::Null),
+        Some(table) => {
+            match parse_defense(table).map_err(|reason| format!("`training`: {reason}"))? {
+                (Defense::Training(defense), label, _) if defense.propagates_bounds() => {
+                    return Err(format!(
+                        "`training`: `{label}` propagates bounds through the layers, and cannot \
+                     through the transformation before them"
+                    ));
+                }
+                (Defense::Training(defense), label, config) => (Some(defense), label, config),
+                (_, label, _) => return Err(format!("`training`: `{label}` is no training")),
+            }
+        }
+    };
+    Ok((defense, Behind { transformation, training, training_config }))
+}
 
 /// A network of an ONNX file or a service, if the table is of one.
 fn foreign(table: &mut Table) -> Result<Option<ModelPlan>, String> {
@@ -312,7 +391,8 @@ fn foreign(table: &mut Table) -> Result<Option<ModelPlan>, String> {
         && table.recipe.is_none()
         && table.base.is_none()
         && table.members.is_none()
-        && table.defense.is_none();
+        && table.defense.is_none()
+        && table.training.is_none();
     let source = match (table.file.take(), table.http.take(), table.command.take()) {
         _ if !alone => {
             return Err("a file or a service stands alone: a transformation needs a \
@@ -338,8 +418,10 @@ impl Source {
     }
 }
 
-const OTHERS: &str =
-    "`base` with a transformation as `defense`, or `members` with `defense.name = \"ensemble\"`";
+const TRAINING: &str = "`training` belongs to a model with an `architecture` and a transformation \
+                        as `defense`: how the network behind it is trained";
+
+const OTHERS: &str = "`base` with a transformation (or what is done to answers) as `defense`, or `members` with `defense.name = \"ensemble\"`";
 
 /// Checks that what early stopping is to measure is what the model's watch can measure.
 fn check_metric(recipe: &Recipe, defense: Option<&dyn TrainingDefense>) -> Result<(), String> {
@@ -374,6 +456,9 @@ fn parse_defense(
     }
     if let Defense::Transformation(transformation) = &defense {
         complete(&mut config, &transformation.parameters());
+    }
+    if let Defense::Inference(inference) = &defense {
+        inference.check().map_err(|error| at(&error.to_string()))?;
     }
     if let Defense::Ensemble(ensemble) = &defense {
         ensemble.check().map_err(|error| at(&error.to_string()))?;

@@ -31,10 +31,19 @@ fn documented(heading: &str) -> BTreeSet<String> {
 #[test]
 fn every_field_of_a_row_is_in_the_readme() {
     let mut attacked = attack("m", "pgd", 0.1, 30);
-    if let Measured::Attack { surrogate, model_draws, unaware, stages, proved, .. } =
-        &mut attacked.measured
+    if let Measured::Attack {
+        surrogate,
+        model_draws,
+        unaware,
+        stages,
+        proved,
+        abstained,
+        mean_cost,
+        ..
+    } = &mut attacked.measured
     {
         *proved = 1;
+        (*abstained, *mean_cost) = (Some(1), Some(0.5));
         *unaware = true;
         *surrogate = Some("n".into());
         *model_draws = Some(20);
@@ -42,7 +51,10 @@ fn every_field_of_a_row_is_in_the_readme() {
         assert_eq!(documented("#### `stages`"), fields(&stages[0]));
     }
     let mut defended = watched("m", 80, 70);
-    if let Measured::Clean { gradient, watched: Some(watched), .. } = &mut defended.measured {
+    if let Measured::Clean { gradient, abstained, mean_cost, watched: Some(watched), .. } =
+        &mut defended.measured
+    {
+        (*abstained, *mean_cost) = (Some(1), Some(0.5));
         *gradient = Some("identity".into());
         let all = fields(watched).union(&fields(&watched.best)).cloned().collect();
         assert_eq!(documented("#### `watched`"), all);

@@ -6,23 +6,34 @@ impl Row {
     pub(crate) fn fault(&self) -> Option<String> {
         let samples = self.samples;
         let faults = match &self.measured {
-            Measured::Clean { correct, training_seconds, watched, .. } => [
+            Measured::Clean {
+                correct, abstained, mean_cost, training_seconds, watched, ..
+            } => [
                 not_finite("training_seconds", [*training_seconds])
+                    .or_else(|| not_finite("mean_cost", *mean_cost))
                     .or_else(|| watched.as_ref().and_then(watched_fault)),
-                more("correct", *correct, "samples", samples),
+                more("correct", *correct, "samples", samples).or_else(|| {
+                    let both = correct.saturating_add(abstained.unwrap_or(0));
+                    more("correct and abstained", both, "samples", samples)
+                }),
             ],
             Measured::Attack {
                 epsilon,
                 clean_correct,
                 robust_correct,
+                abstained,
+                mean_cost,
                 adversarial_loss: loss,
                 median_distance: distance,
                 ..
             } => [
                 not_finite("epsilon", [*epsilon])
                     .or_else(|| not_finite("adversarial_loss", *loss))
+                    .or_else(|| not_finite("mean_cost", *mean_cost))
                     .or_else(|| not_finite("median_distance", *distance)),
-                ordered(*robust_correct, *clean_correct, samples),
+                ordered(*robust_correct, *clean_correct, samples).or_else(|| {
+                    more("abstained", abstained.unwrap_or(0), "robust_correct", *robust_correct)
+                }),
             ],
             Measured::WorstCase { epsilon, clean_correct, robust_correct, .. } => [
                 not_finite("epsilon", [*epsilon]),

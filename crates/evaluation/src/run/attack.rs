@@ -30,6 +30,7 @@ impl Runner<'_> {
         models: &[Built],
         journal: &mut Journal,
     ) -> Result<()> {
+        let latent = model.subject().latent_attack();
         for threat in &self.experiment.threats {
             let mut broken: HashMap<u64, Break> = HashMap::new();
             let mut nearest = Nearest::new();
@@ -39,6 +40,7 @@ impl Runner<'_> {
                     .experiment
                     .attacks
                     .iter()
+                    .chain(&latent)
                     .filter(|plan| plan.supports(threat.norm))
                     .filter(|plan| plan.surrogate.as_deref() != Some(model.name.as_str()))
                     .collect();
@@ -106,6 +108,7 @@ impl Runner<'_> {
         cost.seconds = Some(seconds);
         let count = |status| samples.iter().filter(|sample| sample.status == status).count() as u64;
         let robust = count(Status::Survived);
+        let refused = self.refusals(model, &samples, robust);
         let losses: Vec<f64> = samples.iter().filter_map(|sample| sample.loss).collect();
         let complete = losses.len() == samples.len();
         cost.forwards = samples.iter().map(|sample| sample.forwards).sum();
@@ -123,17 +126,15 @@ impl Runner<'_> {
                 .subject()
                 .is_random()
                 .then(|| plan.model_draws.unwrap_or(AttackPlan::DRAWS))
-                .filter(|_| plan.aware),
+                .filter(|_| !plan.passes_by()),
             unaware: !plan.aware,
             stages: if stages.len() > 1 { stages } else { Vec::new() },
             proved: settled.len() as u64,
             clean_correct: robust + count(Status::Broken),
             robust_correct: robust,
-            adversarial_loss: if complete {
-                Summary::of(&losses)?.map(|summary| summary.mean)
-            } else {
-                None
-            },
+            abstained: refused.map(|(count, _)| count),
+            mean_cost: refused.map(|(_, cost)| cost),
+            adversarial_loss: Summary::of(&losses)?.filter(|_| complete).map(|loss| loss.mean),
             median_distance: quantile(&distances, 0.5)?,
         };
         if same(epsilon, threat.headline()) {
@@ -165,6 +166,20 @@ impl Runner<'_> {
         journal.append(row, &lines)?;
         let last = threat.epsilons.last().is_some_and(|last| same(last.get(), epsilon));
         if last || matches!(question, Question::Within(_)) { parts.clear() } else { Ok(()) }
+    }
+
+    /// Of a model that may refuse: refusals among the `robust` samples, and the mean cost of an
+    /// answer under the attack.
+    fn refusals(&self, model: &Built, samples: &[Sample], robust: u64) -> Option<(u64, f64)> {
+        let (refusal, all) = (model.refusal?, self.data.test.len() as u64);
+        let refuses = |sample: &&Sample| {
+            sample.status == Status::Survived && sample.prediction == refusal.class
+        };
+        let abstained = samples.iter().filter(refuses).count() as u64;
+        // Those refused before were not attacked.
+        let before = model.predicted.iter().filter(|class| **class == refusal.class).count() as u64;
+        let wrong = all - robust - before;
+        Some((abstained, refusal.mean_cost(wrong, abstained + before, all)))
     }
 
     /// The worst case over `attacks` at this radius and the smaller ones, whose points are in

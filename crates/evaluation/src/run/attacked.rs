@@ -7,7 +7,7 @@ use duress_core::{
     Attack, Goal, Norm, Oracle, Problem, Progress, Reach, Sample, Stage, Status, Threat, host, run,
 };
 
-use super::build::BATCH;
+use super::build::{BATCH, Refusal};
 use super::parts::{Part, Parts};
 use super::phase::Phase;
 use super::{Built, Runner};
@@ -70,7 +70,16 @@ impl Runner<'_> {
         let attempts = test.len() as u64 * plan.attack.attempts(norm);
         let phase = Phase::begin(self.context.observer, &what, attempts);
         let mut all = Attacked {
-            samples: (0..test.len()).map(|at| untouched(test.ids()[at], test.label(at))).collect(),
+            samples: (0..test.len())
+                .map(|at| {
+                    match model.refusal.filter(|refusal| model.predicted[at] == refusal.class) {
+                        Some(Refusal { class, .. }) => {
+                            refused(test.ids()[at], test.label(at), class)
+                        }
+                        None => untouched(test.ids()[at], test.label(at)),
+                    }
+                })
+                .collect(),
             rows: test.values().to_vec(),
             features: test.features(),
             seconds: 0.0,
@@ -78,6 +87,8 @@ impl Runner<'_> {
         };
         let mut open: Vec<usize> =
             (0..test.len()).filter(|&at| !settled.contains(&test.ids()[at])).collect();
+        // A refusal is neither right nor a success.
+        open.retain(|&at| all.samples[at].status != Status::AlreadyMet);
         for (stage, (label, attack)) in members.iter().enumerate() {
             let label = match &plan.attack {
                 Attack::Suite(_) => format!("{}/{label}", plan.label),
@@ -126,7 +137,11 @@ impl Runner<'_> {
             .collect();
         let shape = [positions.len(), features];
         let rows = Tensor::from_data(TensorData::new(values, shape), passes.device());
-        let goal = Goal::Untargeted(positions.iter().map(|&at| test.label(at)).collect());
+        let labels = positions.iter().map(|&at| test.label(at)).collect();
+        let goal = match model.refusal {
+            Some(Refusal { class, .. }) => Goal::Undetected { labels, refusal: class },
+            None => Goal::Untargeted(labels),
+        };
         let ids = positions.iter().map(|&position| test.ids()[position]).collect();
         let attempt = |oracle: Oracle<'_>, judge: Option<Oracle<'_>>| {
             let problem = match question {
@@ -147,7 +162,7 @@ impl Runner<'_> {
         };
         let draws = (plan.model_draws.unwrap_or(AttackPlan::DRAWS), self.experiment.seed);
         let outcome = match surrogate {
-            None if !plan.aware => model.subject().with_unaware(passes, attempt),
+            None if plan.passes_by() => model.subject().with_unaware(passes, attempt),
             None => model.subject().with_adversary(passes, draws, attempt),
             Some(surrogate) => surrogate.subject().with_adversary(passes, draws, |own, _| {
                 model.with_oracle(passes, |judge| attempt(own, Some(judge)))
@@ -173,6 +188,16 @@ fn untouched(id: u64, label: usize) -> Sample {
         forwards: 0,
         backwards: 0,
         broken_by: None,
+    }
+}
+
+/// A sample that the model refuses to answer without an adversary.
+fn refused(id: u64, label: usize, refusal: usize) -> Sample {
+    Sample {
+        clean_prediction: refusal,
+        prediction: refusal,
+        status: Status::AlreadyMet,
+        ..untouched(id, label)
     }
 }
 

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use duress_certification::Certification;
 use duress_core::{Classifier, Norm, Oracle, Passes};
+use duress_defenses::{Backward, InferenceDefense};
 use duress_graph::Graph;
 use duress_models::Model;
 use sha2::{Digest, Sha256};
 
+use super::compose::answering;
 use super::subject::Subject;
 use super::training::Training;
 use super::{Cost, Journal, Runner, foreign};
@@ -23,8 +25,24 @@ pub(super) struct Built {
     /// Prediction at each test sample.
     pub(super) predicted: Vec<usize>,
     training: Training,
+    /// How it may refuse to answer: the class after the labels.
+    pub(super) refusal: Option<Refusal>,
     /// Its operations, where something is to be proved of it.
     pub(super) graph: Option<Graph>,
+}
+
+/// The class of a refusal, and what one costs where an error costs 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal {
+    pub(super) class: usize,
+    pub(super) cost: f64,
+}
+
+impl Refusal {
+    /// The mean cost of so many wrong answers and refusals, of `samples`.
+    pub(super) fn mean_cost(self, wrong: u64, abstained: u64, samples: u64) -> f64 {
+        (wrong as f64 + self.cost * abstained as f64) / samples.max(1) as f64
+    }
 }
 
 impl Built {
@@ -90,16 +108,19 @@ impl Runner<'_> {
             });
         }
         let correct = |index: &usize| built.predicted[*index] == test.labels()[*index];
+        let right = (0..test.len()).filter(correct).count() as u64;
+        let refused = built.refusal.map(|refusal| {
+            let refused = built.predicted.iter().filter(|class| **class == refusal.class).count();
+            let (refused, all) = (refused as u64, test.len() as u64);
+            (refused, refusal.mean_cost(all - right - refused, refused, all))
+        });
         let measured = Measured::Clean {
-            correct: (0..test.len()).filter(correct).count() as u64,
+            correct: right,
+            abstained: refused.map(|(count, _)| count),
+            mean_cost: refused.map(|(_, cost)| cost),
             defense: plan.defense.into(),
             defense_config: plan.config.clone(),
-            gradient: match &plan.source {
-                Source::Wrapped { transformation, .. } => {
-                    Some(transformation.gradient().name().into())
-                }
-                _ => None,
-            },
+            gradient: gradient(plan).map(Into::into),
             source: describe(&plan.source),
             parameters: built.training.parameters,
             epochs: built.training.history.len() as u32,
@@ -149,6 +170,10 @@ impl Runner<'_> {
             subject,
             predicted: Vec::new(),
             training,
+            refusal: plan.abstention().map(|abstention| Refusal {
+                class: self.data.test.class_names().len(),
+                cost: abstention.cost,
+            }),
             graph: None,
         };
         let local = |digest, classifier, training, graph| Built {
@@ -163,8 +188,14 @@ impl Runner<'_> {
             Ok(if proved { Some(model.graph()?) } else { None })
         };
         match &plan.source {
-            Source::Trained { .. } => {
+            Source::Trained { behind, .. } => {
                 let (model, training, _) = self.train(plan)?;
+                if let Some(behind) = behind {
+                    let (base, transformation) = (model.digest()?, behind.transformation.as_ref());
+                    let (digest, subject) =
+                        self.behind(plan, Arc::new(model), &base, transformation)?;
+                    return Ok(built(digest, subject, training));
+                }
                 let graph = graph(&model)?;
                 Ok(local(model.digest()?, Arc::new(model), training, graph))
             }
@@ -209,6 +240,10 @@ impl Runner<'_> {
                 let (digest, subject) = self.wrapped(plan, find(base)?, transformation.as_ref())?;
                 Ok(built(digest, subject, Training::default()))
             }
+            Source::Answering { base, defense } => {
+                let (digest, subject) = answering(plan, find(base)?, *defense)?;
+                Ok(built(digest, subject, Training::default()))
+            }
             Source::Voting { members, ensemble } => {
                 let members: Vec<&Built> = members.iter().map(find).collect::<Result<_>>()?;
                 let (digest, subject) = self.voting(plan, &members, ensemble)?;
@@ -240,11 +275,28 @@ impl Runner<'_> {
 /// Samples of a pass over a data set.
 pub(super) const BATCH: usize = 1024;
 
+/// How a gradient passes what stands around a model's classifier.
+fn gradient(plan: &ModelPlan) -> Option<&'static str> {
+    match &plan.source {
+        Source::Answering { defense: InferenceDefense::Hardening(_), .. } => {
+            Some(Backward::Identity.name())
+        }
+        Source::Answering { .. } => Some(Backward::Exact.name()),
+        _ => plan.transformation().map(|front| front.gradient().name()),
+    }
+}
+
 fn describe(source: &Source) -> serde_json::Value {
     match source {
-        Source::Trained { architecture, recipe, .. } => {
+        Source::Trained { architecture, recipe, behind: None, .. } => {
             serde_json::json!({ "architecture": architecture, "recipe": recipe })
         }
+        Source::Trained { architecture, recipe, behind: Some(behind), .. } => serde_json::json!({
+            "architecture": architecture,
+            "recipe": recipe,
+            "training": behind.training,
+            "training_config": behind.training_config,
+        }),
         Source::Loaded { path } => serde_json::json!({ "file": path }),
         Source::Weights { path, architecture, normalization, keys } => serde_json::json!({
             "file": path, "architecture": architecture, "normalization": normalization, "keys": keys
@@ -258,7 +310,9 @@ fn describe(source: &Source) -> serde_json::Value {
         Source::Remote { endpoint: EndpointPlan::Command(command), settings } => {
             serde_json::json!({ "command": command, "settings": settings })
         }
-        Source::Wrapped { base, .. } => serde_json::json!({ "base": base }),
+        Source::Wrapped { base, .. } | Source::Answering { base, .. } => {
+            serde_json::json!({ "base": base })
+        }
         Source::Voting { members, .. } => serde_json::json!({ "members": members }),
     }
 }

@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use burn::prelude::*;
 use duress_core::Classifier;
-use duress_defenses::{TrainingRows, Transformation, VotingEnsemble};
+use duress_defenses::inference::HardenedClassifier;
+use duress_defenses::{InferenceDefense, TrainingRows, Transformation, VotingEnsemble};
 use duress_models::Ensemble;
 
 use super::build::digest;
@@ -30,13 +31,13 @@ impl Classifier for Averaged {
 }
 
 /// A transformation, as the experiment gives it or with what training samples gave.
-enum Fitted<'t> {
+pub(super) enum Fitted<'t> {
     Given(&'t dyn Transformation),
     Made(Box<dyn Transformation>),
 }
 
 impl Fitted<'_> {
-    fn get(&self) -> &dyn Transformation {
+    pub(super) fn get(&self) -> &dyn Transformation {
         match self {
             Fitted::Given(given) => *given,
             Fitted::Made(made) => made.as_ref(),
@@ -54,10 +55,21 @@ impl Runner<'_> {
         transformation: &dyn Transformation,
     ) -> Result<(String, Subject)> {
         let classifier = Arc::clone(base.classifier("a transformation")?);
+        self.behind(plan, classifier, &base.digest, transformation)
+    }
+
+    /// A classifier, `base` its digest, behind a transformation.
+    pub(super) fn behind(
+        &self,
+        plan: &ModelPlan,
+        classifier: Arc<dyn Classifier>,
+        base: &str,
+        transformation: &dyn Transformation,
+    ) -> Result<(String, Subject)> {
         let (transformation, data) = self.fitted(transformation)?;
         let defended = transformation.get().wrap(classifier, self.experiment.seed)?;
         let (config, seed) = (plan.config.to_string(), self.experiment.seed.0.to_string());
-        let mut parts = vec![base.digest.as_str(), plan.defense, &config];
+        let mut parts = vec![base, plan.defense, &config];
         parts.extend(data);
         if defended.is_random() {
             parts.push(&seed);
@@ -96,7 +108,7 @@ impl Runner<'_> {
 
     /// A transformation with what it takes from the training samples, and their digest where it
     /// takes something.
-    fn fitted<'t>(
+    pub(super) fn fitted<'t>(
         &self,
         transformation: &'t dyn Transformation,
     ) -> Result<(Fitted<'t>, Option<&str>)> {
@@ -113,4 +125,25 @@ impl Runner<'_> {
             None => Ok((Fitted::Given(transformation), None)),
         }
     }
+}
+
+/// A model whose answers are changed, and the digest of what it is made of. Hardened scores
+/// are what attacks are told, and the model without them is what they differentiate.
+pub(super) fn answering(
+    plan: &ModelPlan,
+    base: &Built,
+    defense: InferenceDefense,
+) -> Result<(String, Subject)> {
+    let classifier = Arc::clone(base.classifier("what is done to answers")?);
+    let digest = digest(&[base.digest.as_str(), plan.defense, &plan.config.to_string()]);
+    let subject = match defense {
+        InferenceDefense::Hardening(hardening) => {
+            let hardened = HardenedClassifier::new(Arc::clone(&classifier), hardening)?;
+            Subject::local(Arc::new(hardened), Some(classifier))
+        }
+        InferenceDefense::Abstention(abstention) => {
+            Subject::local(Arc::new(abstention.wrap(classifier)?), None)
+        }
+    };
+    Ok((digest, subject))
 }

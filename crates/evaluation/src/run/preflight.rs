@@ -23,6 +23,7 @@ impl Runner<'_> {
         check_folder(&self.context.out)?;
         self.check_training()?;
         self.check_models()?;
+        self.check_refusals()?;
         self.check_proofs()?;
         self.check_certifiers()?;
         self.check_attacks()?;
@@ -66,6 +67,7 @@ impl Runner<'_> {
                         )));
                     }
                 }
+                Source::Answering { base, .. } => self.without_draws(plan, [base])?,
                 Source::Voting { members, ensemble } => {
                     self.without_draws(plan, members)?;
                     if ensemble.fitted && self.data.validation.is_empty() {
@@ -81,6 +83,49 @@ impl Runner<'_> {
                     combined.map_err(|error| self.at(plan)(error.into()))?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// A model that may refuse has a class more than there are labels: attacks on it seek a wrong
+    /// answer, and nothing else is made of it.
+    fn check_refusals(&self) -> Result<()> {
+        let experiment = self.experiment;
+        let Some(plan) = experiment.models.iter().find(|plan| plan.abstention().is_some()) else {
+            return Ok(());
+        };
+        let name = &plan.name;
+        let refused = |reason: String| {
+            Err(self.fault(&format!("[[model]] `{name}` may refuse to answer: {reason}")))
+        };
+        let part = |other: &&ModelPlan| match &other.source {
+            Source::Wrapped { base, .. } | Source::Answering { base, .. } => base == name,
+            Source::Voting { members, .. } => members.contains(name),
+            _ => false,
+        };
+        if let Some(other) = experiment.models.iter().find(part) {
+            return refused(format!(
+                "nothing can be put around it, as `{}` is; let `{name}` stand outermost",
+                other.name
+            ));
+        }
+        if let Some(attack) = experiment.attacks.iter().find(|plan| plan.surrogate.is_some()) {
+            let label = &attack.label;
+            return refused(format!("[[attack]] `{label}` must have no `surrogate`"));
+        }
+        if experiment.transfer {
+            return refused("`transfer` must be false".into());
+        }
+        if let Some(other) =
+            experiment.detectors.iter().find(|detector| detector.models.contains(name))
+        {
+            let label = &other.label;
+            return refused(format!("name other `models` in [[detector]] `{label}`"));
+        }
+        if let Some(other) =
+            experiment.certifiers.iter().find(|certifier| certifier.models.contains(name))
+        {
+            return refused(format!("name other `models` in [[certify]] `{}`", other.name));
         }
         Ok(())
     }

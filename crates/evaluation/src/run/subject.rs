@@ -8,6 +8,7 @@ use duress_core::{
 };
 
 use crate::Result;
+use crate::experiment::AttackPlan;
 use duress_defenses::Defended;
 
 /// What there is to attack.
@@ -41,6 +42,16 @@ impl Subject {
         let classifier: Arc<dyn Classifier> = Arc::clone(&defended) as _;
         let defended = Some(defended);
         Subject::Local { classifier, stand_in: None, defended, cuts: OnceLock::new() }
+    }
+
+    /// The attack made for a model behind a generator.
+    pub(super) fn latent_attack(&self) -> Option<AttackPlan> {
+        match self {
+            Subject::Local { defended: Some(defended), .. } => {
+                defended.latent_map().map(AttackPlan::latent)
+            }
+            _ => None,
+        }
     }
 
     /// Whether answers depend on draws.

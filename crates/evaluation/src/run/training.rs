@@ -2,11 +2,12 @@
 //! that was watched.
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use duress_attacks::Pgd;
 use duress_core::{Classifier, Domain, predictions};
 use duress_datasets::{Dataset, Input, npz};
-use duress_defenses::{RobustnessWatch, TrainingDefense};
+use duress_defenses::{Defended, Passage, RobustnessWatch, TrainedBehind, TrainingDefense};
 use duress_models::train::{EpochReport, Mix, Run, Watch};
 use duress_models::{
     Accuracy, Card, Model, Network, Objective, Recipe, Standard, Trained, TrainingData, train,
@@ -17,7 +18,7 @@ use super::Runner;
 use super::build::{BATCH, digest, file_name};
 use super::lines::write_whole;
 use super::watched::Watching;
-use crate::experiment::{Checkpoint, ModelPlan, Source};
+use crate::experiment::{Behind, Checkpoint, ModelPlan, Source};
 use crate::row::Watched;
 use crate::{Error, Result};
 
@@ -48,19 +49,34 @@ struct Task<'a> {
     architecture: &'a duress_models::Architecture,
     recipe: &'a Recipe,
     defense: Option<&'a dyn TrainingDefense>,
+    behind: Option<&'a Behind>,
 }
 
 impl<'a> Task<'a> {
     fn of(plan: &'a ModelPlan) -> Option<Self> {
-        let Source::Trained { architecture, recipe, defense, .. } = &plan.source else {
+        let Source::Trained { architecture, recipe, defense, behind, .. } = &plan.source else {
             return None;
         };
-        Some(Self { plan, architecture, recipe, defense: defense.as_deref() })
+        let (defense, behind) = (defense.as_deref(), behind.as_ref());
+        Some(Self { plan, architecture, recipe, defense, behind })
     }
 
     fn objective(&self) -> &'a dyn Objective<Network> {
         self.defense.map_or(&Standard as &dyn Objective<Network>, TrainingDefense::objective)
     }
+}
+
+/// What a network is trained behind.
+struct Front {
+    /// The input space of its layers.
+    inner: Domain,
+    passage: Passage,
+}
+
+/// What a training step minimises, and what the network stands behind.
+struct Aim<'a> {
+    objective: &'a dyn Objective<Network>,
+    front: Option<&'a Front>,
 }
 
 /// Where a training leaves what it made.
@@ -137,8 +153,13 @@ impl Runner<'_> {
     ) -> Result<Training> {
         let (train_data, context) = (&self.data.train, self.context);
         let (domain, classes) = (train_data.domain(), train_data.class_names().len());
-        let Task { plan, architecture, recipe, defense } = task;
-        let (objective, device) = (task.objective(), context.passes.device());
+        let Task { plan, architecture, recipe, defense, .. } = task;
+        let front = self.front(plan)?;
+        let behind =
+            front.as_ref().map(|front| TrainedBehind::new(task.objective(), front.passage.clone()));
+        let objective = behind.as_ref().map_or(task.objective(), |behind| behind as _);
+        let aim = Aim { objective, front: front.as_ref() };
+        let device = context.passes.device();
         context.observer.note(&format!(
             "{}: training {} on {} samples, {} epochs, {}",
             plan.name,
@@ -148,7 +169,9 @@ impl Runner<'_> {
             objective.name()
         ));
         let by = defense.map_or_else(Default::default, TrainingDefense::initialization);
-        let network = architecture.init_by(by, domain, classes, self.experiment.seed, device)?;
+        let inner = front.as_ref().map_or(domain, |front| &front.inner);
+        let network = architecture.init_by(by, inner, classes, self.experiment.seed, device)?;
+        let network = behind.as_ref().map_or(network.clone(), |behind| behind.front(&network));
         let mut watch = watching.map(|watching| self.watch(watching));
         let run = Run {
             passes: context.passes,
@@ -160,11 +183,11 @@ impl Runner<'_> {
         let trained =
             train(&network, objective, &samples(train_data, domain, classes), recipe, run)?;
         if watching.is_some() {
-            self.keep_weights(task, &trained, Checkpoint::Last, &files.last)?;
+            self.keep_weights(task, &aim, &trained, Checkpoint::Last, &files.last)?;
         }
-        self.keep_weights(task, &trained, Checkpoint::Best, &files.weights)?;
+        self.keep_weights(task, &aim, &trained, Checkpoint::Best, &files.weights)?;
         let training = Training {
-            parameters: architecture.parameters(domain, classes)?,
+            parameters: architecture.parameters(inner, classes)?,
             seconds: trained.history.iter().map(|report| report.seconds).sum(),
             stopped: trained.stopped.clone(),
             history: trained.history.clone(),
@@ -182,18 +205,19 @@ impl Runner<'_> {
     fn keep_weights(
         &self,
         task: Task<'_>,
+        aim: &Aim<'_>,
         trained: &Trained<Network>,
         which: Checkpoint,
         path: &Path,
     ) -> Result<()> {
-        let (data, objective) = (&self.data.train, task.objective());
+        let (data, Aim { objective, front }) = (&self.data.train, aim);
         let run = trained.history.len() as u32;
         let (network, epochs) = match (which, &trained.best) {
             (Checkpoint::Best, Some(best)) => (&best.network, best.epoch + 1),
             _ => (&trained.last, run),
         };
-        let (domain, classes) = (data.domain().clone(), data.class_names().len());
-        let mut card = Card::new(task.architecture.clone(), domain, classes);
+        let inner = front.map_or(data.domain(), |front| &front.inner).clone();
+        let mut card = Card::new(task.architecture.clone(), inner, data.class_names().len());
         card.class_names = data.class_names().to_vec();
         card.recipe = Some(task.recipe.clone());
         card.objective = Some(objective.name().to_owned());
@@ -202,8 +226,15 @@ impl Runner<'_> {
         card.data_digest = Some(data.digest().to_owned());
         card.seed = Some(self.experiment.seed);
         card.epochs = Some(epochs);
-        let model = Model::new(network, card.clone())?;
-        card.clean_accuracy = Some(self.accuracy(&model, &self.data.test)?);
+        let model = Model::new(&network.without_front(), card.clone())?;
+        // Its accuracy is that behind what it was trained behind.
+        card.clean_accuracy = Some(match front {
+            None => self.accuracy(&model, &self.data.test)?,
+            Some(front) => {
+                let base: Arc<dyn Classifier> = Arc::new(model.clone());
+                self.accuracy(&Defended::new(base, front.passage.clone()), &self.data.test)?
+            }
+        });
         Ok(model.with_card(card)?.save(path)?)
     }
 
@@ -228,11 +259,15 @@ impl Runner<'_> {
 
     /// What a training depends on.
     fn key(&self, task: Task<'_>, extra: Option<&Dataset>) -> Result<String> {
+        let behind = task.behind.map_or_else(String::new, |behind| {
+            format!("{} {} {}", task.plan.defense, behind.training, behind.training_config)
+        });
         Ok(digest(&[
             &serde_json::to_string(task.architecture)?,
             &serde_json::to_string(task.recipe)?,
             task.objective().name(),
             &task.plan.config.to_string(),
+            &behind,
             self.data.train.digest(),
             self.data.validation.digest(),
             &self.experiment.seed.0.to_string(),
@@ -250,6 +285,15 @@ impl Runner<'_> {
         let name = file_name(&mix.file.to_string_lossy());
         let second = npz::dataset(&name, Input::open(&mix.file)?, &options)?;
         Ok(second.with_domain(first.domain().clone())?)
+    }
+
+    /// What a network is trained behind, if it is.
+    fn front(&self, plan: &ModelPlan) -> Result<Option<Front>> {
+        let Source::Trained { behind: Some(behind), .. } = &plan.source else { return Ok(None) };
+        let (transformation, _) = self.fitted(behind.transformation.as_ref())?;
+        let inner = transformation.get().inner_domain(self.data.train.domain())?;
+        let passage = transformation.get().passage(&inner, self.experiment.seed)?;
+        Ok(Some(Front { inner, passage }))
     }
 
     /// What is watched while a model is trained, if anything is.

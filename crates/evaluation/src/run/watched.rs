@@ -1,7 +1,7 @@
 //! What is watched while a model is trained, and what its best and its last epoch came to.
 use duress_core::{Norm, Radius, Threat};
 use duress_datasets::Dataset;
-use duress_defenses::TrainingDefense;
+use duress_defenses::{CollapseCheck, TrainingDefense};
 use duress_models::Recipe;
 use duress_models::train::{EpochReport, Metric};
 
@@ -23,8 +23,8 @@ pub(crate) struct Watching {
     metric: Metric,
     /// A ball of radius 0 for clean accuracy.
     pub(super) threat: Threat,
-    /// Fall of the accuracy that counts as a collapse.
-    pub(super) collapse: Option<f64>,
+    /// What counts as a collapse.
+    pub(super) collapse: Option<CollapseCheck>,
 }
 
 impl Watching {

@@ -2,6 +2,7 @@
 mod architecture;
 mod committee;
 mod count;
+mod front;
 mod layered;
 mod layers;
 mod lenet;
@@ -12,12 +13,15 @@ mod small_cnn;
 mod trace;
 mod wide_resnet;
 
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::prelude::*;
 use duress_core::{Activation, Domain, Frozen};
 
 pub use architecture::{ARCHITECTURES, Architecture, Entry, find};
 pub use committee::Committee;
+pub use front::Front;
 pub use layered::{Layer, Layered};
 pub use lenet::LeNet;
 pub use lipschitz::{Dense, Hidden, Lipschitz, LipschitzLayer, Sll, max_min};
@@ -79,18 +83,21 @@ pub enum Body {
 
 /// A network built by [`Architecture::init`].
 ///
-/// Takes rows `[N, F]` in raw units; an optional [`Normalization`] is its first layer.
+/// Takes rows `[N, F]` in raw units; an optional [`Normalization`] is its first layer. While it is
+/// trained a [`Front`] may stand before it.
 #[derive(Module, Debug)]
 pub struct Network {
     body: Body,
     shape: [usize; 3],
     #[module(skip)]
     normalization: Option<Normalization>,
+    #[module(skip)]
+    front: Option<Arc<dyn Front>>,
 }
 
 impl Network {
     pub(crate) fn new(body: Body, shape: [usize; 3]) -> Self {
-        Self { body, shape, normalization: None }
+        Self { body, shape, normalization: None, front: None }
     }
 
     /// The same network behind a normalisation of its input.
@@ -105,6 +112,25 @@ impl Network {
         normalization.check(domain)?;
         self.normalization = Some(normalization);
         Ok(self)
+    }
+
+    /// The same network behind `front`, in place of one that was there. It shares its weights,
+    /// on the tape or off it, with this one.
+    #[must_use]
+    pub fn behind(&self, front: Arc<dyn Front>) -> Self {
+        Self { front: Some(front), ..self.clone() }
+    }
+
+    /// The layers without a front.
+    #[must_use]
+    pub fn without_front(&self) -> Self {
+        Self { front: None, ..self.clone() }
+    }
+
+    /// What stands before the layers.
+    #[must_use]
+    pub fn front(&self) -> Option<&dyn Front> {
+        self.front.as_deref()
     }
 
     /// The normalisation of the input.
@@ -148,6 +174,10 @@ impl Network {
     }
 
     fn normalized(&self, rows: Tensor<2>) -> Tensor<2> {
+        let rows = match &self.front {
+            Some(front) => front.pass(rows),
+            None => rows,
+        };
         match &self.normalization {
             Some(normalization) => normalization.apply(rows),
             None => rows,

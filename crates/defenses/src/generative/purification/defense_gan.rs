@@ -141,4 +141,8 @@ impl Mapping for Nearest {
         let found = self.inversion.search(self.generator.as_ref(), rows, starts);
         found.expect("what a generator makes depends on its latent vector").rows
     }
+
+    fn latent_map(&self) -> Option<Arc<dyn LatentMap>> {
+        Some(Arc::clone(&self.generator))
+    }
 }

@@ -24,8 +24,8 @@ use crate::transformation::mapping::{in_range, wrong};
 /// The gradient passes the projection as through the identity; a term
 /// `−pull · ‖G(z) − Π(G(z))‖²` draws `G(z)` into the ball. A step has the same length in `z` for
 /// each row. Works on the classifier, or on the defended one, whose gradient then is that at
-/// `G(z*)`. Needs the defence's generator, so that no configuration file names it: a value for
-/// [`duress_core::run`].
+/// `G(z*)`. Needs the defence's generator, so that no configuration file names it: experiments run it by
+/// themselves where a model has one ([`crate::Defended::latent_map`]).
 #[derive(Clone, Debug)]
 pub struct LatentAttack {
     /// The generator of the defence.
@@ -44,9 +44,12 @@ pub struct LatentAttack {
     pub loss: LossKind,
 }
 
-const NAME: &str = "latent-attack";
+const NAME: &str = LatentAttack::NAME;
 
 impl LatentAttack {
+    /// The name in rows.
+    pub const NAME: &'static str = "latent-attack";
+
     /// An attack of 100 steps of 0.1 with the margin loss, from the nearest of four descents.
     #[must_use]
     pub fn new(map: Arc<dyn LatentMap>) -> Self {
@@ -59,6 +62,22 @@ impl LatentAttack {
             restarts: 1,
             loss: LossKind::Margin,
         }
+    }
+
+    /// All hyperparameters, for rows.
+    #[must_use]
+    pub fn parameters(&self) -> serde_json::Value {
+        let Inversion { restarts, steps, step_size, momentum } = self.inversion;
+        serde_json::json!({
+            "inversion": {
+                "restarts": restarts, "steps": steps, "step_size": step_size, "momentum": momentum,
+            },
+            "steps": self.steps,
+            "step_size": self.step_size,
+            "pull": self.pull,
+            "restarts": self.restarts,
+            "loss": self.loss,
+        })
     }
 }
 

@@ -118,6 +118,10 @@ impl TrainingDefense for CrownIbpTraining {
         fits(ENTRY.name, self.schedule(), recipe, network)
     }
 
+    fn propagates_bounds(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> duress_core::Result<()> {
         let check = Check(ENTRY.name);
         for (field, share) in [

@@ -106,6 +106,10 @@ impl TrainingDefense for FastIbpTraining {
         fits(ENTRY.name, self.schedule(), recipe, network)
     }
 
+    fn propagates_bounds(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> duress_core::Result<()> {
         let check = Check(ENTRY.name);
         check.not_negative("regularization", self.regularization)?;

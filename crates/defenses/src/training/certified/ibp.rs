@@ -107,6 +107,10 @@ impl TrainingDefense for IbpTraining {
         fits(ENTRY.name, self.schedule(), recipe, network)
     }
 
+    fn propagates_bounds(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> duress_core::Result<()> {
         let check = Check(ENTRY.name);
         check.share("kappa_start", self.kappa_start)?;

@@ -129,6 +129,10 @@ impl TrainingDefense for MtlIbpTraining {
         fits(ENTRY.name, self.schedule(), recipe, network)
     }
 
+    fn propagates_bounds(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> duress_core::Result<()> {
         let check = Check(ENTRY.name);
         check.share("alpha", self.alpha)?;

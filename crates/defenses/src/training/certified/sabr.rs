@@ -122,6 +122,10 @@ impl TrainingDefense for SabrTraining {
         fits(ENTRY.name, self.schedule(), recipe, network)
     }
 
+    fn propagates_bounds(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> duress_core::Result<()> {
         let check = Check(ENTRY.name);
         check.share("lambda", self.lambda)?;

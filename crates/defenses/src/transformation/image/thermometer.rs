@@ -90,6 +90,10 @@ impl Transformation for Thermometer {
         Backward::Surrogate
     }
 
+    fn inner_domain(&self, domain: &Domain) -> Result<Domain> {
+        self.encoded_domain(domain)
+    }
+
     fn check(&self, domain: &Domain) -> Result<()> {
         self.check_levels()?;
         let [channels, ..] = domain.image_shape()?;

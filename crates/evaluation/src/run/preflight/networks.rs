@@ -5,7 +5,7 @@ use duress_models::{Card, Model, Network};
 
 use super::super::Runner;
 use super::check_folder;
-use crate::experiment::{ModelPlan, Source};
+use crate::experiment::{Behind, ModelPlan, Source};
 use crate::{Error, Result};
 
 impl Runner<'_> {
@@ -45,16 +45,26 @@ impl Runner<'_> {
 
     /// The network of a model before it is trained; `None` if it is not.
     fn untrained(&self, plan: &ModelPlan) -> Result<Option<Network>> {
-        let Source::Trained { architecture, defense, .. } = &plan.source else { return Ok(None) };
+        let Source::Trained { architecture, defense, behind, .. } = &plan.source else {
+            return Ok(None);
+        };
         let (train, device) = (&self.data.train, self.context.passes.device());
-        let (domain, classes) = (train.domain(), train.class_names().len());
+        let classes = train.class_names().len();
+        let inner = match behind {
+            None => train.domain().clone(),
+            Some(Behind { transformation, .. }) => {
+                let inner = transformation.inner_domain(train.domain())?;
+                transformation.check(&inner)?;
+                inner
+            }
+        };
         let by = defense.as_ref().map_or_else(Default::default, |one| one.initialization());
-        Ok(Some(architecture.init_by(by, domain, classes, self.experiment.seed, device)?))
+        Ok(Some(architecture.init_by(by, &inner, classes, self.experiment.seed, device)?))
     }
 
-    /// The same as a model.
+    /// The same as a model, where nothing stands before its layers.
     pub(super) fn untrained_model(&self, plan: &ModelPlan) -> Result<Option<Model>> {
-        let (Some(network), Source::Trained { architecture, .. }) =
+        let (Some(network), Source::Trained { architecture, behind: None, .. }) =
             (self.untrained(plan)?, &plan.source)
         else {
             return Ok(None);
