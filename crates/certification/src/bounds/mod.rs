@@ -17,7 +17,8 @@
 //! A bound holds for the network as [`duress_graph::Graph`] has it, computed in real arithmetic,
 //! for each input of the set ([`Semantic::Real`]). Bounds are computed in f64 with rounding to
 //! nearest; what that can cost is added up a priori and subtracted (Higham's `γₙ Σ |aᵢ||bᵢ|`),
-//! so a bound is on the safe side of the exact one. Functions such as `exp` are granted a relative
+//! so a bound is on the safe side of the exact one. Its last bits may differ between processors, by
+//! the instructions these have; it holds whichever they are. Functions such as `exp` are granted a relative
 //! error of 1e-13. A bound that overflows or is not a number is −∞ and certifies nothing.
 //!
 //! It says nothing of what a device computes in f32, which can be a different function: with a

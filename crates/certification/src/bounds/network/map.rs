@@ -193,3 +193,91 @@ impl Map {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bounds::network::windows::Windows;
+    use duress_graph::Window;
+
+    /// Integers, so that sums are exact in any order; some are 0.
+    fn integers(count: usize) -> Vec<f64> {
+        (0..count).map(|at| ((at * 11) % 7) as f64 - 3.0).collect()
+    }
+
+    /// Maps with the number of their results and of the values they read.
+    fn maps() -> Vec<(Map, usize, usize)> {
+        let window = |kernel: [usize; 2], dilation: usize| Window {
+            kernel: kernel.to_vec(),
+            stride: vec![2, 1],
+            dilation: vec![dilation, 1],
+            padding: vec![(1, 0), (0, 1)],
+        };
+        let windowed = |windows: Windows, [positions, pixels, taps]: [usize; 3]| {
+            // Two groups of five channels that read three.
+            let weight = integers(10 * 3 * taps);
+            let (inputs, outputs, turned) = (3, 5, Vec::new());
+            let map =
+                Windowed { windows, positions, pixels, inputs, outputs, taps, weight, turned };
+            (Map::Windowed(map), 10 * positions, 6 * pixels)
+        };
+        let product = |x_on_the_left: bool| {
+            let (rows, inner, columns) = (2, 6, 5);
+            let pairs = vec![(0, 1), (1, 0), (1, 1)];
+            let weight = integers(2 * inner * if x_on_the_left { columns } else { rows });
+            let x = if x_on_the_left { rows * inner } else { inner * columns };
+            let map = Product { pairs, rows, inner, columns, weight, x_on_the_left };
+            (Map::Product(map), 3 * rows * columns, 2 * x)
+        };
+        let groups = Groups::new([vec![3, 0], vec![], vec![1, 2, 5], vec![0]]);
+        vec![
+            // [5, 4] padded to [6, 5]: 2 × 3 windows of 3 × 3.
+            windowed(Windows::new(&window([3, 3], 1), &[5, 4], &[2, 3]), [6, 20, 9]),
+            windowed(Windows::new(&window([2, 2], 2), &[5, 4], &[2, 4]), [8, 20, 4]),
+            windowed(Windows::transposed(&window([2, 2], 1), &[3, 4], &[5, 4]), [20, 12, 4]),
+            product(true),
+            product(false),
+            (Map::Sum { groups, weight: 0.5 }, 4, 6),
+            (Map::Select { sources: vec![4, NOWHERE, 0, 4], weight: Weight::Uniform(-2.0) }, 4, 5),
+        ]
+    }
+
+    #[test]
+    fn going_back_adds_up_the_rows_and_reaches_what_they_read() {
+        for (own, (map, results, size)) in maps().into_iter().enumerate() {
+            for (step, count) in [(1, 3), (2, 8), (3, 10), (results, 1)] {
+                let places: Vec<u32> = (0..results as u32).step_by(step).collect();
+                let coefficients = integers(places.len() * count);
+                let from = Block { places: places.clone(), coefficients };
+                let mut expected = vec![0.0; size * count];
+                let mut read = vec![false; size];
+                let mut terms = Vec::new();
+                for (&place, line) in places.iter().zip(from.coefficients.chunks_exact(count)) {
+                    map.row(place as usize, &mut terms);
+                    for &(value, weight) in &terms {
+                        read[value] = true;
+                        add_scaled(&mut expected[value * count..][..count], line, weight);
+                    }
+                }
+                let reached = map.reach(&places, results, size);
+                assert!(reached.is_sorted(), "{own}");
+                assert!((0..size).all(|at| !read[at] || reached.contains(&(at as u32))), "{own}");
+                let coefficients = vec![0.0; reached.len() * count];
+                let mut to = Block { places: reached, coefficients };
+                let starts = to.starts(size, count);
+                map.scatter(&from, (&mut to.coefficients, &starts), count);
+                assert_eq!(to.dense(size, count), expected, "{own} {step} {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_selection_that_moves_nothing_is_the_identity() {
+        let select = |sources: Vec<u32>, weight| {
+            Map::Select { sources, weight: Weight::Uniform(weight) }.is_identity(3)
+        };
+        assert!(select(vec![0, 1, 2], 1.0));
+        assert!(!select(vec![0, 1, 2], 2.0) && !select(vec![0, 2, 1], 1.0));
+        assert!(!select(vec![0, 1], 1.0));
+    }
+}
