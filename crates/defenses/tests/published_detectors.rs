@@ -1,6 +1,6 @@
 //! Detectors whose claim is about one kind of network and attack, measured on MNIST: PGD that runs
-//! all of its steps, as in their papers, and PGD that stops at the first success. It takes a minute,
-//! so it runs on request only:
+//! all of its steps, as in their papers, and PGD that stops at the first success. It takes
+//! minutes, so it runs on request only:
 //! `cargo test -p duress-defenses --test published_detectors -- --ignored --nocapture`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may say and panic")]
 use std::path::{Path, PathBuf};
