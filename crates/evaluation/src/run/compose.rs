@@ -30,6 +30,30 @@ impl Classifier for Averaged {
     }
 }
 
+/// A model with a class of refusal that it never answers: what an adversary differentiates who
+/// means to get past the refusals. Their own logit rises with that of the wrong class, so that a
+/// loss on both is flat where an answer is refused.
+struct Unrefusing(Arc<dyn Classifier>);
+
+/// Below any logit.
+const NEVER: f32 = -1e30;
+
+impl Classifier for Unrefusing {
+    fn domain(&self) -> &duress_core::Domain {
+        self.0.domain()
+    }
+
+    fn classes(&self) -> usize {
+        self.0.classes() + 1
+    }
+
+    fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+        let logits = self.0.forward(rows);
+        let never = logits.clone().narrow(1, 0, 1) * 0.0 + NEVER;
+        Tensor::cat(vec![logits, never], 1)
+    }
+}
+
 /// A transformation, as the experiment gives it or with what training samples gave.
 pub(super) enum Fitted<'t> {
     Given(&'t dyn Transformation),
@@ -128,7 +152,7 @@ impl Runner<'_> {
 }
 
 /// A model whose answers are changed, and the digest of what it is made of. Hardened scores
-/// are what attacks are told, and the model without them is what they differentiate.
+/// or refusals are what attacks are told, and the model without them is what they differentiate.
 pub(super) fn answering(
     plan: &ModelPlan,
     base: &Built,
@@ -142,7 +166,8 @@ pub(super) fn answering(
             Subject::local(Arc::new(hardened), Some(classifier))
         }
         InferenceDefense::Abstention(abstention) => {
-            Subject::local(Arc::new(abstention.wrap(classifier)?), None)
+            let stand_in = Unrefusing(Arc::clone(&classifier));
+            Subject::local(Arc::new(abstention.wrap(classifier)?), Some(Arc::new(stand_in)))
         }
     };
     Ok((digest, subject))
