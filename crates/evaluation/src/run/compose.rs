@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use burn::prelude::*;
 use duress_core::Classifier;
-use duress_defenses::inference::HardenedClassifier;
+use duress_defenses::inference::{HardenedClassifier, RefusalRule};
 use duress_defenses::{InferenceDefense, TrainingRows, Transformation, VotingEnsemble};
 use duress_models::Ensemble;
 
@@ -31,8 +31,8 @@ impl Classifier for Averaged {
 }
 
 /// A model with a class of refusal that it never answers: what an adversary differentiates who
-/// means to get past the refusals. Their own logit rises with that of the wrong class, so that a
-/// loss on both is flat where an answer is refused.
+/// means to get past refusals by a margin. Their own logit rises with that of the wrong class, so
+/// that a loss on both is flat where an answer is refused.
 struct Unrefusing(Arc<dyn Classifier>);
 
 /// Below any logit.
@@ -166,8 +166,11 @@ pub(super) fn answering(
             Subject::local(Arc::new(hardened), Some(classifier))
         }
         InferenceDefense::Abstention(abstention) => {
-            let stand_in = Unrefusing(Arc::clone(&classifier));
-            Subject::local(Arc::new(abstention.wrap(classifier)?), Some(Arc::new(stand_in)))
+            let stand_in: Option<Arc<dyn Classifier>> = match abstention.rule {
+                RefusalRule::Margin => Some(Arc::new(Unrefusing(Arc::clone(&classifier)))),
+                RefusalRule::Cost => None,
+            };
+            Subject::local(Arc::new(abstention.wrap(classifier)?), stand_in)
         }
     };
     Ok((digest, subject))
