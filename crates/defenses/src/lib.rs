@@ -1,7 +1,7 @@
 //! Defences of machine-learning models.
 //!
 //! [`DEFENSES`] lists those that change how a network is trained, transform the input of a
-//! classifier, or combine several classifiers; [`DETECTORS`] those that flag suspicious inputs.
+//! classifier, change its answers, or combine several classifiers; [`DETECTORS`] those that flag suspicious inputs.
 //! [`generative`] holds networks that make rows, and purifiers and training data made of them.
 //! [`inference`] holds what is done to the answers: abstaining, hardening.
 pub mod detection;

@@ -127,13 +127,14 @@ fn rows_of_a_gan_become_an_archive_that_a_recipe_mixes_in() {
 
 const PURIFIED: &str = "name = \"purified\"\n[data]\nname = \"digits\"\ntrain = 200\ntest = 24\n\
     [[model]]\nname = \"mlp\"\narchitecture = { name = \"mlp\", hidden = [16] }\n\
-    recipe = { epochs = 2, batch_size = 64 }\n\
+    recipe = { epochs = 10, batch_size = 32 }\n\
     [[model]]\nname = \"reformed\"\nbase = \"mlp\"\n\
     defense = { name = \"magnet-reformer\", autoencoder = { epochs = 2 } }\n\
     [[model]]\nname = \"diffused\"\nbase = \"mlp\"\n\
     defense = { name = \"diffusion-purifier\", diffusion = { steps = 10, width = 4, epochs = 1 } }\n\
     [[model]]\nname = \"nearest\"\nbase = \"mlp\"\n\
-    defense = { name = \"defense-gan\", restarts = 2, steps = 4, gan = { latent = 4, width = 4, epochs = 1 } }\n\
+    defense = { name = \"defense-gan\", restarts = 2, steps = 10, \
+     gan = { latent = 4, width = 4, epochs = 30, batch_size = 32, learning_rate = 0.002 } }\n\
     [[threat]]\nnorm = \"linf\"\nepsilons = [0.1]\n\
     [[attack]]\nname = \"pgd\"\nsteps = 2\nmodel_draws = 2\n";
 
@@ -159,9 +160,13 @@ fn purifiers_are_trained_once_attacked_in_their_own_way_and_found_in_the_cache()
         rows.iter().filter(|row| row.key.contains("/latent-attack/")).collect();
     let [latent] = latent[..] else { panic!("{latent:?}") };
     assert_eq!(latent.key, "nearest/latent-attack/linf/0.1");
-    let Measured::Attack { config, model_draws, unaware, .. } = &latent.measured else { panic!() };
+    let Measured::Attack { config, model_draws, unaware, clean_correct, .. } = &latent.measured
+    else {
+        panic!()
+    };
     assert_eq!((&config["steps"], model_draws, unaware), (&100.into(), &None, &false));
-    assert!(latent.backwards > 0);
+    // Another model judges, so that no sample stops before the last step.
+    assert!(*clean_correct > 0 && latent.backwards == 100 * clean_correct, "{}", latent.backwards);
     let worst = rows.iter().find(|row| row.key == "nearest/worst-case/linf/0.1").unwrap();
     let Measured::WorstCase { attacks, .. } = &worst.measured else { panic!() };
     assert_eq!(attacks[..], ["pgd", "latent-attack"]);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use duress_certification::Certification;
 use duress_core::{Classifier, Norm, Oracle, Passes};
+use duress_defenses::inference::{Abstention, RefusalRule};
 use duress_defenses::{Backward, InferenceDefense};
 use duress_graph::Graph;
 use duress_models::Model;
@@ -278,10 +279,11 @@ pub(super) const BATCH: usize = 1024;
 /// How a gradient passes what stands around a model's classifier.
 fn gradient(plan: &ModelPlan) -> Option<&'static str> {
     match &plan.source {
-        Source::Answering { defense: InferenceDefense::Hardening(_), .. } => {
-            Some(Backward::Identity.name())
-        }
-        Source::Answering { .. } => Some(Backward::Exact.name()),
+        Source::Answering {
+            defense: InferenceDefense::Abstention(Abstention { rule: RefusalRule::Cost, .. }),
+            ..
+        } => Some(Backward::Exact.name()),
+        Source::Answering { .. } => Some(Backward::Identity.name()),
         _ => plan.transformation().map(|front| front.gradient().name()),
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use burn::prelude::*;
 use duress_core::Classifier;
-use duress_defenses::inference::HardenedClassifier;
+use duress_defenses::inference::{HardenedClassifier, RefusalRule};
 use duress_defenses::{InferenceDefense, TrainingRows, Transformation, VotingEnsemble};
 use duress_models::Ensemble;
 
@@ -27,6 +27,30 @@ impl Classifier for Averaged {
 
     fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
         self.0.averaged().forward(rows)
+    }
+}
+
+/// A model with a class of refusal that it never answers: what an adversary differentiates who
+/// means to get past refusals by a margin. Their own logit rises with that of the wrong class, so
+/// that a loss on both is flat where an answer is refused.
+struct Unrefusing(Arc<dyn Classifier>);
+
+/// Below any logit.
+const NEVER: f32 = -1e30;
+
+impl Classifier for Unrefusing {
+    fn domain(&self) -> &duress_core::Domain {
+        self.0.domain()
+    }
+
+    fn classes(&self) -> usize {
+        self.0.classes() + 1
+    }
+
+    fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
+        let logits = self.0.forward(rows);
+        let never = logits.clone().narrow(1, 0, 1) * 0.0 + NEVER;
+        Tensor::cat(vec![logits, never], 1)
     }
 }
 
@@ -128,7 +152,7 @@ impl Runner<'_> {
 }
 
 /// A model whose answers are changed, and the digest of what it is made of. Hardened scores
-/// are what attacks are told, and the model without them is what they differentiate.
+/// or refusals are what attacks are told, and the model without them is what they differentiate.
 pub(super) fn answering(
     plan: &ModelPlan,
     base: &Built,
@@ -142,7 +166,11 @@ pub(super) fn answering(
             Subject::local(Arc::new(hardened), Some(classifier))
         }
         InferenceDefense::Abstention(abstention) => {
-            Subject::local(Arc::new(abstention.wrap(classifier)?), None)
+            let stand_in: Option<Arc<dyn Classifier>> = match abstention.rule {
+                RefusalRule::Margin => Some(Arc::new(Unrefusing(Arc::clone(&classifier)))),
+                RefusalRule::Cost => None,
+            };
+            Subject::local(Arc::new(abstention.wrap(classifier)?), stand_in)
         }
     };
     Ok((digest, subject))
