@@ -1,6 +1,7 @@
 //! An experiment as a file: data, models, threats, attacks, detectors, certifiers.
 mod attack;
 mod certifier;
+mod checkpoint;
 mod data;
 mod detector;
 mod model;
@@ -16,9 +17,10 @@ use sha2::{Digest, Sha256};
 
 pub use attack::AttackPlan;
 pub use certifier::CertifierPlan;
+pub use checkpoint::Checkpoint;
 pub use data::{DataPlan, DataSource, Files};
 pub use detector::{AdaptivePlan, DetectorPlan};
-pub use model::{Behind, Checkpoint, EndpointPlan, ModelPlan, Source};
+pub use model::{Behind, EndpointPlan, ModelPlan, Source};
 pub use threat::ThreatPlan;
 
 use crate::{Error, Result, hexadecimal};

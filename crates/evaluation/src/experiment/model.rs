@@ -12,6 +12,7 @@ use duress_models::{Architecture, Normalization, Recipe};
 use duress_remote::{CommandSettings, HttpSettings, OutputKind, Settings};
 use serde::{Deserialize, Serialize};
 
+use super::checkpoint::Checkpoint;
 use super::text::{check_part, effective, one_line, take_name};
 use crate::run::Watching;
 
@@ -76,17 +77,6 @@ impl ModelPlan {
     pub fn stops_early(&self) -> bool {
         matches!(&self.source, Source::Trained { recipe, .. } if recipe.early_stop.is_some())
     }
-}
-
-/// Which weights of a training are evaluated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Checkpoint {
-    /// Those after the epoch that was measured best; the last ones where nothing was measured.
-    #[default]
-    Best,
-    /// Those after the last epoch.
-    Last,
 }
 
 /// How a model comes about.
