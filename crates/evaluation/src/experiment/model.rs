@@ -10,7 +10,7 @@ use duress_graph::{Preparation, onnx};
 use duress_models::train::Metric;
 use duress_models::{Architecture, Normalization, Recipe};
 use duress_remote::{CommandSettings, HttpSettings, OutputKind, Settings};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::checkpoint::Checkpoint;
 use super::text::{check_part, effective, one_line, take_name};
