@@ -409,10 +409,13 @@ fn wrong_hyperparameters_are_named() {
         "`beta_end` must be between 0 and 1",
     );
     fault(&FastIbpTraining { regularization: -1.0, ..fast() }, "`regularization` must be finite");
-    fault(&SabrTraining { lambda: 0.0, ..sabr() }, "`lambda` must be positive");
+    fault(&SabrTraining { lambda: 0.0, ..sabr() }, "`lambda` must be finite and positive");
     fault(&SabrTraining { relu_shrinking: 1.5, ..sabr() }, "`relu_shrinking` must be between");
     fault(&MtlIbpTraining { steps: 0, ..mtl() }, "`steps` must be at least 1, got 0");
-    fault(&MtlIbpTraining { attack_radius: 0.0, ..mtl() }, "`attack_radius` must be positive");
+    fault(
+        &MtlIbpTraining { attack_radius: 0.0, ..mtl() },
+        "`attack_radius` must be finite and positive",
+    );
     let short = IbpTraining { ramp_epochs: 5, ..ibp() };
     let error = fit(&short, &Architecture::SmallCnn {}, &recipe(4), None, &Silent).unwrap_err();
     assert!(error.to_string().contains("5 epochs together, and the recipe has 4"), "{error}");
