@@ -48,11 +48,11 @@ impl Axis {
         }
     }
 
-    /// Decades of seconds from `10^low` to `10^high`, of which about five are named; its values are
+    /// Decades of seconds from `10^low` to `10^high`, of which at most five are named; its values are
     /// the logarithms.
     pub(super) fn decades((low, high): (f64, f64), pixels: (f64, f64)) -> Self {
         let (first, last) = (low as i32, high as i32);
-        let step = ((last - first) as usize).div_ceil(5).max(1);
+        let step = ((last - first) as usize).div_ceil(4).max(1);
         let name = |power: i32| match power {
             0.. => format!("{} s", 10_f64.powi(power)),
             -3.. => format!("{} ms", 10_f64.powi(power + 3)),

@@ -57,7 +57,7 @@ impl DotPlot {
         let bottom = drawing.paragraph((MARGIN, MARGIN), WIDTH - 2.0 * MARGIN, &self.title, title);
         let (top, label) = (bottom + 34.0, TextStyle::new(13.0, INK));
         let floor = top + ROW * self.models.len() as f64;
-        let shares = Axis::percent((LEFT, MIDDLE - 34.0));
+        let shares = Axis::percent((LEFT, MIDDLE - GAP));
         let decades = Axis::decades((least, most), (MIDDLE, WIDTH - 30.0));
         for (axis, name) in [(&shares, &self.share_label), (&decades, &self.seconds_label)] {
             let (left, right) = axis.pixels();
@@ -145,8 +145,10 @@ const WIDTH: f64 = 660.0;
 /// Height of a model's line.
 const ROW: f64 = 30.0;
 /// Left ends of the panels.
-const LEFT: f64 = 170.0;
-const MIDDLE: f64 = 430.0;
+const LEFT: f64 = 210.0;
+const MIDDLE: f64 = 460.0;
+/// Paper between the panels.
+const GAP: f64 = 48.0;
 
 #[cfg(test)]
 pub(super) mod tests {
@@ -198,7 +200,7 @@ pub(super) mod tests {
             _ => None,
         });
         let places: Vec<f64> = circles.collect();
-        let middle = 0.5 * (LEFT + MIDDLE - 34.0);
+        let middle = 0.5 * (LEFT + MIDDLE - GAP);
         // The last is the legend's.
         assert_eq!(places, [middle, MIDDLE, middle, WIDTH - 30.0, MARGIN + 5.0]);
     }
